@@ -1,0 +1,3 @@
+//! The EvalJob API.
+
+pub mod job;

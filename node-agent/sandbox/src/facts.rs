@@ -1,0 +1,101 @@
+//! What happened in a run, as recorded when it happened. Verdicts are computed from these facts elsewhere.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything known about a finished run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// How the main process ended.
+    pub ending: Ending,
+    /// The limit (or order) for which the agent or the kernel ended the run; the first one counts.
+    pub breach: Option<Breach>,
+    /// User and system time of all processes, from go to the end; from the cgroup.
+    pub cpu_time: Duration,
+    /// Monotonic time from go to the end of the main process.
+    pub wall_time: Duration,
+    /// Highest memory of the run's cgroup in bytes, where the kernel tells.
+    pub memory_peak: Option<u64>,
+    /// Processes of the run that the kernel's OOM killer ended.
+    pub oom_kills: u64,
+    /// Forks refused at the process limit.
+    pub pids_hits: u64,
+    /// No free block or no free inode was left in the workspace when the main process had ended.
+    pub disk_full: bool,
+    /// Time the run was throttled by its CPU bandwidth, where the kernel tells.
+    pub throttled: Option<Duration>,
+    /// Involuntary context switches of the main process and the children it waited for.
+    pub involuntary_switches: Option<u64>,
+    /// Bytes the run wrote to stdout.
+    pub stdout_bytes: u64,
+    /// Bytes the run wrote to stderr.
+    pub stderr_bytes: u64,
+    /// What the parent read back from the kernel before it said go; absent where no process came that far.
+    pub enforcement: Option<Enforcement>,
+}
+
+/// How the main process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// It exited with this status, as its init saw it.
+    Exited(i32),
+    /// This signal ended it.
+    Signaled(i32),
+    /// The command could not be started: errno of execve (or of the search on PATH) and the path tried.
+    NotStarted {
+        /// errno
+        errno: i32,
+        /// The path that was tried last.
+        path: String,
+    },
+    /// Its end was not seen (init was killed together with it).
+    Killed,
+}
+
+/// Why a run was ended from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Breach {
+    /// CPU time of the run reached the limit.
+    CpuTime,
+    /// Wall time reached the limit.
+    WallTime,
+    /// An OOM kill inside the run.
+    Memory,
+    /// stdout and stderr together exceeded the limit.
+    Output,
+    /// The caller's interrupt.
+    Interrupted,
+}
+
+/// The enforcement that was read back (shape of `status.enforcement`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enforcement {
+    /// Landlock ABI of the kernel.
+    pub landlock_abi: u32,
+    /// Handled file-system rights.
+    pub landlock_fs: u64,
+    /// Handled network rights.
+    pub landlock_net: u64,
+    /// Scopes.
+    pub landlock_scoped: u64,
+    /// Profile installed on top of the floor.
+    pub seccomp_profile: crate::plan::SeccompProfile,
+    /// Filters in force.
+    pub seccomp_filters: u32,
+    /// `SECBIT_*` in force.
+    pub securebits: u32,
+    /// Host uid of the run.
+    pub uid: u32,
+    /// cgroup version of the controllers.
+    pub cgroup: CgroupVersion,
+}
+
+/// cgroup version of the controllers in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CgroupVersion {
+    /// Controllers on per-controller hierarchies.
+    V1,
+    /// The unified hierarchy.
+    V2,
+}

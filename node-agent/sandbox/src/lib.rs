@@ -1,0 +1,16 @@
+//! Runs one untrusted program at a time on each of a few slots, locked down, limited and measured.
+//!
+//! The crate an auditor reads. It knows nothing of Kubernetes, of a network or of an async runtime, and all
+//! `unsafe` code of the project is in it.
+//!
+//! ```text
+//! caller (agent)            Spawner, Slot: this process, unprivileged after start
+//!   │ SEQPACKET, fds by SCM_RIGHTS
+//! spawner                   prepares the tree once, forks one worker per slot
+//!   └ worker (per slot)     single thread, one event loop; holds the capabilities
+//!       └ init (pid 1)      mounts of one run; reaps; reports
+//!           └ job           own user namespace; ordered lockdown; execve
+//! ```
+
+pub mod facts;
+pub mod plan;

@@ -1,0 +1,127 @@
+//! What a caller asks of the sandbox: the machine, a job on a slot, a run of that job.
+//!
+//! Plain data that crosses the socket between agent and worker (bounded frames, checked again by the
+//! worker). Sizes are bytes. Content travels beside the frames in sealed memfds.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What the spawner is told once, at its start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostPlan {
+    /// Directory whose tree is the root file system of runs; `None`: the machine's system directories.
+    pub rootfs: Option<String>,
+    /// Directories that jobs may mount by name.
+    pub node_directories: Vec<NodeDirectory>,
+    /// Accept a machine whose controllers are on cgroup v1.
+    pub allow_cgroup_v1: bool,
+    /// Slots, each with a uid, a worker process and cgroups of its own.
+    pub slots: u32,
+}
+
+/// A directory of the node under the name jobs use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeDirectory {
+    /// Name used in `volumes[].nodeDirectory.name`.
+    pub name: String,
+    /// Absolute path on the node.
+    pub path: String,
+}
+
+/// What is the same for every run of a job.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct JobPlan {
+    /// Files of /work before the first step, or of each run when there are no steps.
+    pub files: Vec<FilePlan>,
+    /// Read-only trees.
+    pub volumes: Vec<VolumePlan>,
+    /// Bytes that /work, /tmp, /dev/shm and HOME may hold together.
+    pub workspace: u64,
+    /// Whether runs of kind [`RunKind::Step`] come first.
+    pub steps: bool,
+}
+
+/// One file: `length` bytes at `offset` of the memfd that comes with the job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FilePlan {
+    /// Path below /work; components are checked by the worker again.
+    pub path: String,
+    /// Mode 0700 instead of 0600.
+    pub executable: bool,
+    /// Where the content starts.
+    pub offset: u64,
+    /// Its length.
+    pub length: u64,
+}
+
+/// A node directory mounted read-only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VolumePlan {
+    /// Name of a [`NodeDirectory`].
+    pub node_directory: String,
+    /// Absolute path in the run's root.
+    pub mount_path: String,
+    /// Whether programs in it may be executed (mount flag and Landlock right).
+    pub executable: bool,
+}
+
+/// One run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// How it relates to the job's workspace.
+    pub kind: RunKind,
+    /// Program and arguments; `argv[0]` is looked up on the PATH of `env` inside the rootfs.
+    pub argv: Vec<String>,
+    /// The whole environment, as `NAME=value`.
+    pub env: Vec<String>,
+    /// Directory in which it starts; absolute.
+    pub working_dir: String,
+    /// Limits.
+    pub limits: RunLimits,
+    /// Seccomp profile.
+    pub profile: SeccompProfile,
+    /// Lowest Landlock ABI that is acceptable.
+    pub minimum_landlock_abi: u32,
+}
+
+/// How a run relates to the job's workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunKind {
+    /// Works on the job's own tree; later steps and all tests see what it leaves in /work.
+    Step,
+    /// Works on a fresh copy of /work: an overlay over the steps' tree, or the job's files alone.
+    Test,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLimits {
+    /// CPU time of all processes together.
+    pub cpu_time: Duration,
+    /// Monotonic time from execve.
+    pub wall_time: Duration,
+    /// CPUs.
+    pub cpus: u32,
+    /// Memory of the run's cgroup.
+    pub memory: u64,
+    /// Processes and threads.
+    pub processes: u32,
+    /// RLIMIT_NOFILE.
+    pub open_files: u32,
+    /// RLIMIT_FSIZE.
+    pub file_size: u64,
+    /// RLIMIT_STACK.
+    pub stack: u64,
+    /// Bytes on stdout and stderr together.
+    pub output: u64,
+}
+
+/// The filter installed last, on top of the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeccompProfile {
+    /// Threads, children, sockets of the run's own network namespace.
+    Default,
+    /// Threads only.
+    Strict,
+}
