@@ -12,5 +12,6 @@
 //!           └ job           own user namespace; ordered lockdown; execve
 //! ```
 
+pub mod cgroup;
 pub mod facts;
 pub mod plan;

@@ -1,0 +1,463 @@
+//! cgroup v1: two kept cgroups per slot, in each hierarchy, where the worker itself lives so that a run is born there.
+//!
+//! Attaching a running process waits for an RCU grace period (11 ms); a fork inherits for nothing. So the worker moves
+//! only when it changes between steps and tests, limits are written only where they differ from the last ones, and
+//! figures are differences between two readings. The tree that steps leave in memory stays charged to `steps`; a
+//! step's limit is therefore set above what the cgroup holds when it begins.
+//! For build machines and old nodes; it never kills (the worker is inside) and never writes `memory.oom_control`.
+//! Sources: the kernel's `admin-guide/cgroup-v1/{memory,pids,cpuacct}.rst`, `scheduler/sched-bwc.rst`.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::EventfdFlags;
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+
+use super::claim::{self, Claim, PATIENCE};
+use super::dir::{Dir, KeptFile, field};
+use super::error::CgroupError;
+use super::layout::{Layout, NEEDED_V1};
+use super::{Notifier, Usage};
+use crate::plan::{RunKind, RunLimits};
+
+/// What may stay charged to the tests' cgroup between runs (the worker's own pages, per-CPU stocks).
+const REST_MAX: u64 = 1024 * 1024;
+/// Room given after an OOM kill: the worker must be able to fault a page in while the run still fills the cgroup.
+const WORKER_ROOM: u64 = 4 * 1024 * 1024;
+/// Bandwidth period in microseconds, the kernel's default.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The hierarchies, each with our directory in it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    claims: Vec<Claim>,
+    index: Index,
+}
+
+/// For each controller of [`NEEDED_V1`], in that order, which hierarchy carries it.
+type Index = [usize; NEEDED_V1.len()];
+
+/// Position of a controller in [`NEEDED_V1`].
+#[derive(Debug, Clone, Copy)]
+enum Controller {
+    Memory = 0,
+    Pids = 1,
+    Cpu = 2,
+    Cpuacct = 3,
+}
+
+impl Machine {
+    pub(super) fn prepare(layout: &Layout) -> Result<(Self, Vec<String>), CgroupError> {
+        let mut leftovers = Vec::new();
+        let mut claims = Vec::new();
+        let mut index = Index::default();
+        for (position, hierarchy) in layout.hierarchies().iter().enumerate() {
+            let own = Dir::open(hierarchy.own_directory())?;
+            leftovers.extend(claim::sweep(&own, None)?);
+            claims.push(Claim::new(own)?);
+            for (slot, controller) in index.iter_mut().zip(NEEDED_V1) {
+                if hierarchy.controllers.contains(&controller) {
+                    *slot = position;
+                }
+            }
+        }
+        Ok((Self { claims, index }, leftovers))
+    }
+
+    pub(super) fn slot(&self, index: u32) -> Result<Slot, CgroupError> {
+        let name = format!("slot-{index}");
+        let mut dirs = Vec::new();
+        for claim in &self.claims {
+            if let Ok(old) = claim.dir().child(&name) {
+                claim::remove_tree(&old, None, PATIENCE)?;
+                claim.dir().remove(&name, PATIENCE)?;
+            }
+            dirs.push(claim.dir().make(&name)?);
+        }
+        let home = Group {
+            dirs,
+            index: self.index,
+        };
+        let tests = Cell::make(&home, "runs")?;
+        let steps = Cell::make(&home, "steps")?;
+        Ok(Slot {
+            home,
+            tests,
+            steps,
+            inside: None,
+            used: false,
+        })
+    }
+
+    pub(super) fn remove(&mut self) -> Result<(), CgroupError> {
+        // All of them, whatever the first says.
+        let done: Vec<_> = self.claims.iter().map(|claim| claim.remove(None)).collect();
+        done.into_iter().collect()
+    }
+}
+
+/// One cgroup: the same directory in each hierarchy.
+#[derive(Debug)]
+struct Group {
+    dirs: Vec<Dir>,
+    index: Index,
+}
+
+impl Group {
+    fn at(&self, controller: Controller) -> &Dir {
+        &self.dirs[self.index[controller as usize]]
+    }
+
+    fn make(&self, name: &str) -> Result<Self, CgroupError> {
+        let dirs = self
+            .dirs
+            .iter()
+            .map(|dir| dir.make(name))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            dirs,
+            index: self.index,
+        })
+    }
+
+    fn remove(&self, name: &str) -> Result<(), CgroupError> {
+        self.dirs
+            .iter()
+            .try_for_each(|dir| dir.remove(name, PATIENCE))
+    }
+
+    /// Moves this process in.
+    fn enter(&self) -> Result<(), CgroupError> {
+        self.dirs
+            .iter()
+            .try_for_each(|dir| dir.write("cgroup.procs", "0"))
+    }
+}
+
+/// A cgroup that runs are born in, with what is read of it often.
+#[derive(Debug)]
+struct Cell {
+    name: &'static str,
+    group: Group,
+    cpu: KeptFile,
+    oom: KeptFile,
+    oom_events: OwnedFd,
+    has_memsw: bool,
+    /// The limits in force, where known.
+    memory: Option<u64>,
+    pids: Option<u64>,
+    quota: Option<u64>,
+}
+
+impl Cell {
+    fn make(home: &Group, name: &'static str) -> Result<Self, CgroupError> {
+        let group = home.make(name)?;
+        let memory = group.at(Controller::Memory);
+        let oom = memory.keep("memory.oom_control", false)?;
+        let oom_events = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|errno| CgroupError::Watch {
+                file: oom.path().to_owned(),
+                errno,
+            })?;
+        let order = format!("{} {}", oom_events.as_raw_fd(), oom.as_fd().as_raw_fd());
+        memory.write("cgroup.event_control", &order)?;
+        // No swap: anonymous pages stay, whatever memory.memsw allows.
+        memory.set_if_present("memory.swappiness", "0")?;
+        let has_memsw = memory.has("memory.memsw.limit_in_bytes");
+        group
+            .at(Controller::Cpu)
+            .set("cpu.cfs_period_us", &CPU_PERIOD.to_string())?;
+        let cpu = group.at(Controller::Cpuacct).keep("cpuacct.usage", false)?;
+        Ok(Self {
+            name,
+            group,
+            cpu,
+            oom,
+            oom_events,
+            has_memsw,
+            memory: None,
+            pids: None,
+            quota: None,
+        })
+    }
+
+    fn limit(&mut self, memory: u64, pids: u64, quota: u64) -> Result<(), CgroupError> {
+        if self.memory != Some(memory) {
+            self.memory = None;
+            self.limit_memory(memory)?;
+            self.memory = Some(memory);
+        }
+        if self.pids != Some(pids) {
+            self.pids = None;
+            self.group
+                .at(Controller::Pids)
+                .set("pids.max", &pids.to_string())?;
+            self.pids = Some(pids);
+        }
+        if self.quota != Some(quota) {
+            self.quota = None;
+            self.group
+                .at(Controller::Cpu)
+                .set("cpu.cfs_quota_us", &quota.to_string())?;
+            self.quota = Some(quota);
+        }
+        Ok(())
+    }
+
+    fn limit_memory(&self, limit: u64) -> Result<(), CgroupError> {
+        let dir = self.group.at(Controller::Memory);
+        match self.write_memory_limits(limit) {
+            Err(CgroupError::Write {
+                errno: Errno::BUSY, ..
+            }) => {
+                // More is charged than the new limit allows: what is only cached can go.
+                dir.write("memory.force_empty", "0")?;
+                self.write_memory_limits(limit)
+            }
+            done => done,
+        }
+    }
+
+    /// The kernel refuses a memory limit above the memory+swap limit, so the order follows the direction.
+    fn write_memory_limits(&self, limit: u64) -> Result<(), CgroupError> {
+        const MEMORY: &str = "memory.limit_in_bytes";
+        const MEMORY_AND_SWAP: &str = "memory.memsw.limit_in_bytes";
+        let dir = self.group.at(Controller::Memory);
+        let value = limit.to_string();
+        if !self.has_memsw {
+            return dir.set(MEMORY, &value);
+        }
+        let raising = limit > dir.read_number(MEMORY_AND_SWAP)?;
+        let order = if raising {
+            [MEMORY_AND_SWAP, MEMORY]
+        } else {
+            [MEMORY, MEMORY_AND_SWAP]
+        };
+        order.into_iter().try_for_each(|name| dir.set(name, &value))
+    }
+
+    fn charged(&self) -> Result<u64, CgroupError> {
+        self.group
+            .at(Controller::Memory)
+            .read_number("memory.usage_in_bytes")
+    }
+
+    /// Whether more than [`REST_MAX`] stays charged although all that can go was asked to.
+    fn is_stained(&self) -> Result<bool, CgroupError> {
+        if self.charged()? <= REST_MAX {
+            return Ok(false);
+        }
+        match self
+            .group
+            .at(Controller::Memory)
+            .write("memory.force_empty", "0")
+        {
+            Ok(())
+            | Err(CgroupError::Write {
+                errno: Errno::BUSY | Errno::INTR,
+                ..
+            }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.charged()? > REST_MAX)
+    }
+
+    fn cpu(&self) -> Result<Duration, CgroupError> {
+        self.cpu
+            .read_small(|text| text.parse().ok())
+            .map(Duration::from_nanos)
+    }
+
+    fn oom_kills(&self) -> Result<u64, CgroupError> {
+        self.oom.read_small(|text| field(text, "oom_kill"))
+    }
+
+    fn pids_hits(&self) -> Result<u64, CgroupError> {
+        self.group
+            .at(Controller::Pids)
+            .read_field("pids.events", "max")
+    }
+
+    fn throttled(&self) -> Result<Duration, CgroupError> {
+        self.group
+            .at(Controller::Cpu)
+            .read_field("cpu.stat", "throttled_time")
+            .map(Duration::from_nanos)
+    }
+}
+
+/// The two cells of a slot, and in which one this process is.
+#[derive(Debug)]
+pub(super) struct Slot {
+    home: Group,
+    tests: Cell,
+    steps: Cell,
+    inside: Option<RunKind>,
+    /// A test ran since the last look at what it left.
+    used: bool,
+}
+
+impl Slot {
+    pub(super) fn begin_run(
+        &mut self,
+        kind: RunKind,
+        limits: &RunLimits,
+        own_processes: u32,
+    ) -> Result<Run<'_>, CgroupError> {
+        self.tidy()?;
+        let entering = self.inside != Some(kind);
+        let cell = match kind {
+            RunKind::Step => &mut self.steps,
+            RunKind::Test => &mut self.tests,
+        };
+        let before = match kind {
+            RunKind::Step => cell.charged()?,
+            RunKind::Test => 0,
+        };
+        // The worker's own few pages are no tree.
+        let before = if before > REST_MAX { before } else { 0 };
+        let memory = super::whole_pages(limits.memory.saturating_add(before));
+        let pids = u64::from(limits.processes) + 1 + u64::from(own_processes);
+        cell.limit(memory, pids, u64::from(limits.cpus) * CPU_PERIOD)?;
+        if entering {
+            self.inside = None;
+            cell.group.enter()?;
+            self.inside = Some(kind);
+        }
+        self.used |= kind == RunKind::Test;
+        let base = Reading {
+            cpu: cell.cpu()?,
+            throttled: cell.throttled()?,
+            oom_kills: cell.oom_kills()?,
+            pids_hits: cell.pids_hits()?,
+            memory: before,
+        };
+        let run = Run {
+            cell,
+            base,
+            oom: false,
+        };
+        run.clear_events()?;
+        Ok(run)
+    }
+
+    pub(super) fn tidy(&mut self) -> Result<(), CgroupError> {
+        if !self.used {
+            return Ok(());
+        }
+        if self.tests.is_stained()? {
+            self.remake(RunKind::Test)?;
+        }
+        self.used = false;
+        Ok(())
+    }
+
+    pub(super) fn end_job(&mut self) -> Result<(), CgroupError> {
+        self.tidy()?;
+        if self.steps.is_stained()? {
+            self.remake(RunKind::Step)?;
+        }
+        Ok(())
+    }
+
+    fn remake(&mut self, kind: RunKind) -> Result<(), CgroupError> {
+        if self.inside == Some(kind) {
+            self.inside = None;
+            self.home.enter()?;
+        }
+        let cell = match kind {
+            RunKind::Step => &mut self.steps,
+            RunKind::Test => &mut self.tests,
+        };
+        self.home.remove(cell.name)?;
+        *cell = Cell::make(&self.home, cell.name)?;
+        Ok(())
+    }
+}
+
+/// Readings at the start, to be subtracted.
+#[derive(Debug)]
+struct Reading {
+    cpu: Duration,
+    throttled: Duration,
+    oom_kills: u64,
+    pids_hits: u64,
+    memory: u64,
+}
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Run<'s> {
+    cell: &'s mut Cell,
+    base: Reading,
+    oom: bool,
+}
+
+impl Run<'_> {
+    pub(super) fn start(&mut self) -> Result<(), CgroupError> {
+        self.cell
+            .group
+            .at(Controller::Memory)
+            .write("memory.max_usage_in_bytes", "0")?;
+        self.base.throttled = self.cell.throttled()?;
+        self.base.cpu = self.cell.cpu()?;
+        Ok(())
+    }
+
+    pub(super) fn cpu_usage(&self) -> Result<Duration, CgroupError> {
+        Ok(self.cell.cpu()?.saturating_sub(self.base.cpu))
+    }
+
+    pub(super) fn notifier(&self) -> Notifier<'_> {
+        Notifier {
+            fd: self.cell.oom_events.as_fd(),
+            flags: EventFlags::IN,
+        }
+    }
+
+    pub(super) fn oom_killed(&mut self) -> Result<bool, CgroupError> {
+        self.clear_events()?;
+        if !self.oom && self.cell.oom_kills()? > self.base.oom_kills {
+            self.oom = true;
+            self.make_room()?;
+        }
+        Ok(self.oom)
+    }
+
+    pub(super) fn finish(self) -> Result<Usage, CgroupError> {
+        let cell = &self.cell;
+        let peak = cell
+            .group
+            .at(Controller::Memory)
+            .read_number("memory.max_usage_in_bytes")?;
+        Ok(Usage {
+            cpu: self.cpu_usage()?,
+            memory_peak: peak.saturating_sub(self.base.memory),
+            peak_from_start: true,
+            oom_kills: cell.oom_kills()?.saturating_sub(self.base.oom_kills),
+            pids_hits: cell.pids_hits()?.saturating_sub(self.base.pids_hits),
+            throttled: cell.throttled()?.saturating_sub(self.base.throttled),
+        })
+    }
+
+    fn clear_events(&self) -> Result<(), CgroupError> {
+        let mut count = [0_u8; 8];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.cell.oom_events, &mut count)) {
+            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Err(errno) => Err(CgroupError::Watch {
+                file: self.cell.oom.path().to_owned(),
+                errno,
+            }),
+        }
+    }
+
+    /// A file system in memory that the run filled stays charged when its processes are dead: without room the
+    /// worker would be the next one to be killed.
+    fn make_room(&mut self) -> Result<(), CgroupError> {
+        if let Some(limit) = self.cell.memory.take() {
+            self.cell.limit_memory(limit.saturating_add(WORKER_ROOM))?;
+        }
+        Ok(())
+    }
+}
