@@ -1,3 +1,14 @@
-//! The EvalJob API.
+//! The EvalJob API: the types every part shares, and what can be said about them without running anything.
+//!
+//! In: manifests. Out: [`EvalJob`] and its parts, the CustomResourceDefinition, validation with field paths, the
+//! job with every default applied ([`job::Job`]), and the messages between operator and agents ([`wire`]). No
+//! I/O, no clock, no Kubernetes client.
 
 pub mod job;
+pub mod quantity;
+pub mod spec;
+pub mod status;
+pub mod wire;
+
+pub use spec::{EvalJob, EvalJobSpec};
+pub use status::{Condition, ConditionStatus, ConditionType, EvalJobStatus, Reason, Verdict};
