@@ -1,0 +1,163 @@
+//! The test harness: every test of the crate in one process, on one cluster.
+//!
+//! In: the trials of each behaviour file, made by [`crate::trials!`]. Out: libtest's own output and exit
+//! status. The cluster starts with the first test that runs, so listing or filtering starts
+//! nothing. A test that must have the API server to itself is made by [`crate::trials_alone!`].
+
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, anyhow};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use crate::case::Case;
+use crate::cluster::Cluster;
+use crate::control_plane::Options;
+use crate::namespaces::{self, Entered};
+
+struct Shared {
+    entered: Entered,
+    runtime: Runtime,
+    cluster: OnceCell<Arc<Cluster>>,
+}
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+/// Runs the trials that the command line selects.
+///
+/// # Errors
+/// The namespaces cannot be entered or the programs under test cannot be built.
+pub fn run(trials: impl IntoIterator<Item = Vec<Trial>>) -> Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let trials: Vec<Trial> = trials.into_iter().flatten().collect();
+    let selected = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
+    if !arguments.list && selected {
+        let entered = match namespaces::enter()? {
+            Entered::Outside(code) => return Ok(code),
+            entered => entered,
+        };
+        let runtime = Runtime::new()?;
+        let shared = Shared {
+            entered,
+            runtime,
+            cluster: OnceCell::new(),
+        };
+        SHARED
+            .set(shared)
+            .map_err(|_| anyhow!("the suite runs once"))?;
+    }
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+impl Shared {
+    async fn cluster(&self) -> Result<Arc<Cluster>> {
+        let start = || async {
+            let cluster = match &self.entered {
+                Entered::Existing(directory) => Cluster::existing(directory.path()).await?,
+                Entered::Private(directory) => {
+                    Cluster::start(directory, Options { audit: true }).await?
+                }
+                Entered::Outside(_) => return Err(anyhow!("the outer process runs no tests")),
+            };
+            cluster.apply_crd().await?;
+            cluster.apply_roles().await?;
+            Ok(Arc::new(cluster))
+        };
+        self.cluster.get_or_try_init(start).await.cloned()
+    }
+}
+
+/// How a test shares the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Beside others.
+    Shared,
+    /// Alone: it counts requests of everybody, or kills what others need.
+    Alone,
+}
+
+/// One test; use [`crate::trials!`] or [`crate::trials_alone!`].
+pub fn trial<F>(module: &str, name: &'static str, company: Company, test: fn(Case) -> F) -> Trial
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let module = module.rsplit("::").next().unwrap_or(module);
+    Trial::test(format!("{module}::{name}"), move || {
+        let shared = SHARED
+            .get()
+            .context("the suite has not started")
+            .map_err(report)?;
+        shared
+            .runtime
+            .block_on(run_test(shared, name, company, test))
+            .map_err(report)
+    })
+}
+
+async fn run_test<F>(
+    shared: &'static Shared,
+    name: &str,
+    company: Company,
+    test: fn(Case) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let cluster = shared
+        .cluster()
+        .await
+        .context("the cluster does not start")?;
+    let _shared = if company == Company::Shared {
+        Some(cluster.turn.read().await)
+    } else {
+        None
+    };
+    let _alone = if company == Company::Alone {
+        Some(cluster.turn.write().await)
+    } else {
+        None
+    };
+    let case = Case::new(cluster.clone(), name).await?;
+    // A task of its own turns a panic into an error, so that the dump follows it too.
+    let result = tokio::spawn(test(case.clone()))
+        .await
+        .unwrap_or_else(|panic| Err(panic.into()));
+    let result = match result {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let dump = case.dump().await;
+            Err(error.context(dump))
+        }
+    };
+    let ended = case.end().await;
+    result.and(ended)
+}
+
+/// The whole chain; the dump, added last, would otherwise hide the cause.
+fn report(error: anyhow::Error) -> Failed {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    chain
+        .into_iter()
+        .rev()
+        .collect::<Vec<_>>()
+        .join("\n  in: ")
+        .into()
+}
+
+/// The trials of a file: `trials![name_of_an_async_fn, ...]`, each `async fn(Case) -> anyhow::Result<()>`.
+#[macro_export]
+macro_rules! trials {
+    ($($test:ident),+ $(,)?) => {
+        vec![$($crate::suite::trial(module_path!(), stringify!($test), $crate::suite::Company::Shared, $test)),+]
+    };
+}
+
+/// Like [`trials!`], for tests that run while no other does.
+#[macro_export]
+macro_rules! trials_alone {
+    ($($test:ident),+ $(,)?) => {
+        vec![$($crate::suite::trial(module_path!(), stringify!($test), $crate::suite::Company::Alone, $test)),+]
+    };
+}
