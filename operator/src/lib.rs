@@ -1,0 +1,17 @@
+//! The operator of EvalJob: watches jobs, sends them to node agents, stores one status each.
+//!
+//! ```text
+//! API server ──watch──▶ controller ─┐                        ┌─▶ status_writer ──patch──▶ API server
+//!        Lease ◀──────▶ lease ──────┤  events      steps     ├─▶ agents ──gRPC──▶ node agents
+//! node agents ──gRPC──▶ agents ─────┴─▶ engine(decide) ──────┼─▶ loader (specs, ConfigMaps)
+//!                                                            └─▶ ttl (deletes what has lived long enough)
+//! ```
+//!
+//! `decide`, `placement`, `fair_share`, `status` and the pure parts of the others decide; the rest carries out.
+
+pub mod clock;
+pub mod decide;
+pub mod fair_share;
+pub mod names;
+pub mod placement;
+pub mod status;

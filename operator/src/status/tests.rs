@@ -1,0 +1,1 @@
+//! Rows of ends against the statuses they lead to.
