@@ -15,3 +15,4 @@
 pub mod cgroup;
 pub mod facts;
 pub mod plan;
+pub mod seccomp;
