@@ -1,10 +1,17 @@
 //! A job with every default applied, every reference read and every value in its final type.
 //!
 //! [`Job`] is what judging works on; an `EvalJobSpec` is what a user writes. The conversion
-//! (`job::build`) is the one place where defaults live, and it can only succeed on a spec that
+//! ([`build`]) is the one place where defaults live, and it can only succeed on a spec that
 //! `validate` accepts, so nothing behind it has to check again. Sizes are bytes, times milliseconds.
 
+mod build;
+mod defaults;
+
 use std::time::Duration;
+
+pub use build::build;
+pub use defaults::{INFRA_RETRY_LIMIT, MAX_QUEUE, OUTPUT_MAX_SIZE};
+pub(crate) use defaults::{run_limits, step_limits};
 
 /// A validated, defaulted job with its input bytes.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,11 +4,23 @@
 //! job with every default applied ([`job::Job`]), and the messages between operator and agents ([`wire`]). No
 //! I/O, no clock, no Kubernetes client.
 
+pub mod bounds;
+mod deadline;
+mod field;
+pub mod inputs;
 pub mod job;
 pub mod quantity;
 pub mod spec;
 pub mod status;
+mod validate;
 pub mod wire;
 
+pub use deadline::{active_deadline, infra_retry_limit, max_queue};
+pub use field::FieldError;
+pub use inputs::{Inputs, references};
+
 pub use spec::{EvalJob, EvalJobSpec};
-pub use status::{Condition, ConditionStatus, ConditionType, EvalJobStatus, Reason, Verdict};
+pub use status::{
+    Condition, ConditionStatus, ConditionType, EvalJobStatus, Reason, Verdict, VerdictClass,
+};
+pub use validate::validate;

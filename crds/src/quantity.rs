@@ -4,6 +4,7 @@
 //! read as another one: fractions of a byte, signs and the suffixes below one (m, u, n) are refused.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,15 @@ impl Quantity {
         match self {
             Self::Integer(value) => u64::try_from(*value).map_err(|_| QuantityError::Malformed),
             Self::Text(text) => parse(text),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Text(text) => write!(f, "{text:?}"),
         }
     }
 }

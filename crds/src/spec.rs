@@ -32,77 +32,7 @@ use crate::status::EvalJobStatus;
     derive = "PartialEq",
     doc = "One run of one untrusted program, locked down, limited and judged.",
     selectable = ".status.verdict",
-    selectable = ".status.nodeName",
-    printcolumn(
-        name = "STATUS",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Finished\")].reason",
-        description = "Where the job is; its verdict once it is final."
-    ),
-    printcolumn(
-        name = "PASS",
-        type_ = "string",
-        json_path = ".status.summary.passedText",
-        description = "Accepted tests of all tests."
-    ),
-    printcolumn(
-        name = "SCORE",
-        type_ = "integer",
-        json_path = ".status.summary.score",
-        description = "0 to 100."
-    ),
-    printcolumn(
-        name = "CPU(MS)",
-        type_ = "integer",
-        json_path = ".status.usage.cpuTimeMilliseconds",
-        description = "Most CPU time that one test, or the run, used."
-    ),
-    printcolumn(
-        name = "MEM",
-        type_ = "string",
-        json_path = ".status.usage.memoryPeak",
-        description = "Most memory that one test, or the run, used."
-    ),
-    printcolumn(
-        name = "NODE",
-        type_ = "string",
-        json_path = ".status.nodeName",
-        description = "Node that ran it."
-    ),
-    printcolumn(
-        name = "AGE",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp",
-        description = "Time since creation."
-    ),
-    printcolumn(
-        name = "ATTEMPT",
-        type_ = "integer",
-        json_path = ".status.attempt",
-        priority = 1,
-        description = "Number of the attempt, from 1."
-    ),
-    printcolumn(
-        name = "WALL(MS)",
-        type_ = "integer",
-        json_path = ".status.usage.wallTimeMilliseconds",
-        priority = 1,
-        description = "Longest time that one test, or the run, took."
-    ),
-    printcolumn(
-        name = "SANDBOX",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Sandboxed\")].reason",
-        priority = 1,
-        description = "FullyEnforced, or the layer that was missing."
-    ),
-    printcolumn(
-        name = "MESSAGE",
-        type_ = "string",
-        json_path = ".status.message",
-        priority = 1,
-        description = "What happened, in one line."
-    )
+    selectable = ".status.nodeName"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EvalJobSpec {

@@ -5,7 +5,8 @@
 
 #![expect(
     missing_docs,
-    clippy::doc_markdown,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     reason = "generated; the proto file documents it"
 )]
 

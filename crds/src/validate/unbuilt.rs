@@ -1,0 +1,75 @@
+//! Fields of the API that this version does not build. They are refused, never ignored.
+//!
+//! The schema has them, so that manifests and objects keep their form when a later version builds them.
+
+use crate::field::{Path, Report};
+use crate::spec::{CheckerType, EvalJobSpec, InputSource, Limits, NetworkMode, OnFailure, Step};
+
+/// Adds an error for each use of such a field.
+pub(crate) fn refuse(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
+    unbuilt(report, spec.image.is_some(), &root.field("image"));
+    let volumes = root.field("volumes");
+    for (index, volume) in spec.volumes.iter().enumerate() {
+        let at = volumes.index(index);
+        unbuilt(report, volume.image.is_some(), &at.field("image"));
+    }
+    image_file(report, root, "stdinFrom", spec.stdin_from.as_ref());
+    let tests = root.field("tests");
+    for (index, test) in spec.tests.iter().enumerate() {
+        let at = tests.index(index);
+        image_file(report, &at, "stdinFrom", test.stdin_from.as_ref());
+        image_file(
+            report,
+            &at,
+            "expectedStdoutFrom",
+            test.expected_stdout_from.as_ref(),
+        );
+    }
+    if let Some(checker) = &spec.checker {
+        let program = checker.type_ == Some(CheckerType::Program);
+        let at = root.field("checker");
+        value(report, program, &at.field("type"), "Program");
+    }
+    if let Some(policy) = &spec.test_policy {
+        let at = root.field("testPolicy");
+        let group = policy.on_failure == Some(OnFailure::StopGroup);
+        value(report, group, &at.field("onFailure"), "StopGroup");
+        let parallel = policy.parallelism.is_some_and(|tests| tests > 1);
+        value(report, parallel, &at.field("parallelism"), "more than 1");
+    }
+    if let Some(network) = &spec.network {
+        let at = root.field("network");
+        let loopback = network.mode == Some(NetworkMode::Loopback);
+        value(report, loopback, &at.field("mode"), "Loopback");
+    }
+    cpus(report, &root.field("limits"), spec.limits.as_ref());
+    steps(report, root, &spec.steps);
+}
+
+fn steps(report: &mut Report, parent: &Path<'_>, steps: &[Step]) {
+    let list = parent.field("steps");
+    for (index, step) in steps.iter().enumerate() {
+        let at = list.index(index);
+        cpus(report, &at.field("limits"), step.limits.as_ref());
+    }
+}
+
+fn cpus(report: &mut Report, at: &Path<'_>, limits: Option<&Limits>) {
+    let several = limits.and_then(|limits| limits.cpus).unwrap_or(1) > 1;
+    value(report, several, &at.field("cpus"), "more than 1");
+}
+
+fn image_file(report: &mut Report, parent: &Path<'_>, name: &str, source: Option<&InputSource>) {
+    let used = source.is_some_and(|source| source.image_file.is_some());
+    unbuilt(report, used, &parent.field(name).field("imageFile"));
+}
+
+fn unbuilt(report: &mut Report, used: bool, at: &Path<'_>) {
+    report.check(!used, at, || "is not supported by this version".to_owned());
+}
+
+fn value(report: &mut Report, used: bool, at: &Path<'_>, value: &str) {
+    report.check(!used, at, || {
+        format!("{value} is not supported by this version")
+    });
+}
