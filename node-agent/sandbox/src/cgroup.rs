@@ -2,8 +2,8 @@
 //!
 //! The spawner prepares once ([`Layout::discover`], [`Layout::make_writable`], [`Cgroups::prepare`]); each worker then
 //! takes its slot ([`Cgroups::slot`], after the fork) and opens one [`RunCgroup`] per run. v2 gives each run a fresh
-//! leaf, entered by `CLONE_INTO_CGROUP`; v1 lets the worker itself live in the cgroups of its slot, so that a run is
-//! born there. Everything lies below the cgroup the spawner was started in, in one directory named
+//! leaf, entered by `CLONE_INTO_CGROUP`; v1 keeps two cgroups per slot, entered by init ([`Entry::enter`]) before it
+//! does anything else. Agent, spawner and workers are never in a run's cgroup. Everything lies below the cgroup the spawner was started in, in one directory named
 //! `evaljob-PID-N`, and every limit that is written is read back.
 //!
 //! It never mounts, never touches a cgroup that is not its own, never follows a path a run could have made, and never
@@ -13,8 +13,8 @@
 //! v2  OURS/evaljob-PID-N/agent           the agent and the spawner
 //!                       /job-ID          memory.max: all runs of the job at once, and its workspace
 //!                       /job-ID/run-K-M  one run; made ahead, removed after
-//! v1  OURS/evaljob-PID-N/slot-K/runs     worker K while it runs tests, and the test
-//!                       /slot-K/steps    worker K while it runs steps, and what the steps leave in memory
+//! v1  OURS/evaljob-PID-N/slot-K/runs     a test of slot K
+//!                       /slot-K/steps    a step of slot K, and what the steps leave in memory
 //! ```
 
 mod claim;
@@ -29,7 +29,9 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
 use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
 
 pub use error::CgroupError;
 pub use layout::{Hierarchy, Layout, Sources};
@@ -96,6 +98,27 @@ pub struct Notifier<'a> {
     pub flags: EventFlags,
 }
 
+/// How the first process of a run gets into its cgroup.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    tasks: &'a [dir::KeptFile],
+}
+
+impl Entry<'_> {
+    /// Moves the calling thread in (v2: it was born there) and makes the run's cgroup the root of all that it and its
+    /// children see of cgroups. For the child of clone3, as the first thing it does: a system call or two per
+    /// hierarchy, no allocation, no lock.
+    ///
+    /// # Errors
+    /// errno. The child must exit.
+    #[expect(unsafe_code, reason = "unshare is unsafe for its FILES flag")]
+    pub fn enter(self) -> Result<(), Errno> {
+        self.tasks.iter().try_for_each(|tasks| tasks.write("0"))?;
+        // SAFETY: NEWCGROUP changes only how paths of cgroups are shown.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
+    }
+}
+
 impl Cgroups {
     /// Removes what dead predecessors left, makes our directory, and on v2 moves `ours` (the agent and the spawner)
     /// into a leaf of it and enables cpu, memory and pids above it.
@@ -139,10 +162,6 @@ impl Cgroups {
 
     /// The cgroups of slot `index`, to be called in the worker after the fork. What an earlier worker of the slot
     /// left is killed and removed first.
-    ///
-    /// v1: the calling process moves itself into the slot's cgroups when it opens a run, so its memory counts there
-    /// and an OOM kill may choose it. Keep it small, and set `oom_score_adj` 1000 for init and job: the kernel then
-    /// takes them before a worker. v2: the worker stays where it is.
     ///
     /// # Errors
     /// The file, the value and the errno.
@@ -197,13 +216,9 @@ impl SlotCgroup {
         }
     }
 
-    /// Opens the cgroup of a run with its limits written and read back (memory rounded down to whole pages; swap
-    /// off). v2: pass [`RunCgroup::clone_into`] to clone3. v1: this process now is in the run's cgroups, and so will
-    /// be what it forks; changing between steps and tests costs a move (11 ms on an idle machine).
-    ///
-    /// `own_processes` is the number of our own processes that share the v1 cgroup (the worker, and a keeper of the
-    /// job's mounts if it was forked there); the process limit is raised by it. v2 ignores it. Room for the run's
-    /// init is added on both.
+    /// Opens the cgroup of a run with its limits written and read back: memory rounded down to whole pages, swap off,
+    /// one process more than `limits` says, for the run's init. Then clone3 with [`RunCgroup::clone_into`], and
+    /// [`RunCgroup::entry`] in the child.
     ///
     /// # Errors
     /// The file, the value and the errno.
@@ -211,18 +226,17 @@ impl SlotCgroup {
         &mut self,
         kind: RunKind,
         limits: &RunLimits,
-        own_processes: u32,
     ) -> Result<RunCgroup<'_>, CgroupError> {
         let kind = match &mut self.kind {
-            Kind::V1(slot) => Kind::V1(slot.begin_run(kind, limits, own_processes)?),
+            Kind::V1(slot) => Kind::V1(slot.begin_run(kind, limits)?),
             Kind::V2(slot) => Kind::V2(slot.begin_run(limits)?),
         };
         Ok(RunCgroup { kind })
     }
 
     /// Brings the slot back to its clean state after a run and prepares the next one; call it when the result has
-    /// been sent. v2: removes the leaf, makes the next. v1: where more than 1 MiB stays charged after
-    /// `memory.force_empty`, the cgroup is remade. [`SlotCgroup::begin_run`] does it first where it was left out.
+    /// been sent. What still lives of the run is killed. v2: removes the leaf, makes the next. v1: remakes the cgroup
+    /// where more than 1 MiB stays charged. [`SlotCgroup::begin_run`] does it first where it was left out.
     ///
     /// # Errors
     /// The file, the value and the errno. The slot must not be used again then.
@@ -246,12 +260,32 @@ impl SlotCgroup {
 }
 
 impl RunCgroup<'_> {
-    /// v2: the directory for `CLONE_INTO_CGROUP`. v1: `None`, the child is born into the worker's cgroups.
+    /// v2: the directory for `CLONE_INTO_CGROUP`. v1: `None`.
     #[must_use]
     pub fn clone_into(&self) -> Option<BorrowedFd<'_>> {
         match &self.kind {
             Kind::V1(_) => None,
             Kind::V2(run) => Some(run.clone_into()),
+        }
+    }
+
+    /// What the child calls first of all, on both versions.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'_> {
+        match &self.kind {
+            Kind::V1(run) => run.entry(),
+            Kind::V2(_) => Entry { tasks: &[] },
+        }
+    }
+
+    /// Compares a process of the run with the plan: `text` is its /proc/PID/cgroup, read from outside.
+    ///
+    /// # Errors
+    /// [`CgroupError::Elsewhere`].
+    pub fn check_membership(&self, text: &str) -> Result<(), CgroupError> {
+        match &self.kind {
+            Kind::V1(run) => run.check_membership(text),
+            Kind::V2(run) => run.check_membership(text),
         }
     }
 
@@ -290,8 +324,7 @@ impl RunCgroup<'_> {
     /// Clears the notification and says whether the OOM killer has ended a process of this run.
     ///
     /// v1 notifies before it kills: call it at each timer tick too, or a kill that came after the look is seen only
-    /// by [`RunCgroup::finish`]. Once it has returned `true` the v1 limit is a little higher, so that the worker can
-    /// go on; end the run then.
+    /// by [`RunCgroup::finish`].
     ///
     /// # Errors
     /// The file and the errno.
@@ -302,8 +335,8 @@ impl RunCgroup<'_> {
         }
     }
 
-    /// v2: kills every process of the run and returns `true`. v1: `false`, the worker is in there too; kill the
-    /// run's init (pid 1 of its pid namespace) instead.
+    /// v2: kills every process of the run and returns `true`. v1: `false`; kill the run's init (pid 1 of its pid
+    /// namespace) instead.
     ///
     /// # Errors
     /// The file and the errno.
@@ -331,4 +364,18 @@ impl RunCgroup<'_> {
 fn whole_pages(bytes: u64) -> u64 {
     let page = rustix::param::page_size() as u64;
     bytes - bytes % page
+}
+
+/// Whether a path of /proc/PID/cgroup is that of `dir`. The two may be seen from different roots; our directory, the
+/// slot's or the job's, and the run's are the last three components of both.
+fn check_member(dir: &dir::Dir, shown: Option<&str>) -> Result<(), CgroupError> {
+    let shown = shown.unwrap_or_default();
+    let ours = dir.path().rsplit('/').take(3);
+    if ours.eq(shown.rsplit('/').take(3)) {
+        return Ok(());
+    }
+    Err(CgroupError::Elsewhere {
+        dir: dir.path().to_owned(),
+        found: shown.to_owned(),
+    })
 }

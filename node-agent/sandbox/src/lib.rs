@@ -12,7 +12,29 @@
 //!           └ job           own user namespace; ordered lockdown; execve
 //! ```
 
-pub mod cgroup;
+mod cgroup;
+mod client;
+mod error;
 pub mod facts;
+mod frame;
+mod image;
+mod init;
+mod job;
+mod lockdown;
+mod netns;
 pub mod plan;
+mod readback;
+mod rootfs;
+mod run;
 pub mod seccomp;
+mod spawner;
+mod stage;
+mod streams;
+mod sys;
+mod tree;
+mod watch;
+mod worker;
+
+pub use client::{Collected, Interrupt, RunIo, Slot, Spawner, maybe_become_spawner};
+pub use error::{Layer, SandboxError};
+pub use frame::HostFacts;

@@ -38,6 +38,9 @@ pub struct JobPlan {
     pub volumes: Vec<VolumePlan>,
     /// Bytes that /work, /tmp, /dev/shm and HOME may hold together.
     pub workspace: u64,
+    /// Bytes that the job may use at any time: its largest run times its parallelism, and the workspace when there
+    /// are steps. Bounds the job's cgroup on v2; counted in admission everywhere.
+    pub memory: u64,
     /// Whether runs of kind [`RunKind::Step`] come first.
     pub steps: bool,
 }

@@ -129,6 +129,19 @@ pub(super) fn remove_tree(
     Ok(())
 }
 
+/// Removes a child without children; what still lives in it is killed first.
+pub(super) fn remove_child(dir: &Dir, name: &str) -> Result<(), CgroupError> {
+    match dir.remove(name, Duration::ZERO) {
+        Err(CgroupError::Remove { errno: Errno::BUSY, .. }) => {
+            if let Ok(child) = dir.child(name) {
+                kill_all(&child, Instant::now() + PATIENCE, PATIENCE)?;
+            }
+            dir.remove(name, PATIENCE)
+        }
+        done => done,
+    }
+}
+
 /// Kills the processes of one cgroup; on v2 those below it too.
 fn kill_all(dir: &Dir, deadline: Instant, patience: Duration) -> Result<(), CgroupError> {
     if dir.has("cgroup.kill") {

@@ -139,6 +139,14 @@ pub enum CgroupError {
         /// Process ids.
         processes: String,
     },
+    /// A process of a run is somewhere else.
+    #[error("a process of the run is in cgroup {found:?} and should be in {dir}")]
+    Elsewhere {
+        /// The cgroup of the run.
+        dir: String,
+        /// What /proc/PID/cgroup says; empty: no line for the controller.
+        found: String,
+    },
     /// A run was opened outside a job.
     #[error("slot {slot} has no open job (hint: begin_job comes before begin_run)")]
     NoJob {

@@ -359,7 +359,7 @@ fn below(root: &str, path: &str) -> Option<String> {
 }
 
 /// The path after `N:CONTROLLERS:` on the line whose controller list has `controller` (v2: the empty list).
-fn membership<'a>(memberships: &'a str, controller: &str) -> Option<&'a str> {
+pub(super) fn membership<'a>(memberships: &'a str, controller: &str) -> Option<&'a str> {
     memberships.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);

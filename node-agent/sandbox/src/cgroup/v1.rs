@@ -1,11 +1,13 @@
-//! cgroup v1: two kept cgroups per slot, in each hierarchy, where the worker itself lives so that a run is born there.
+//! cgroup v1: two kept cgroups per slot, in each hierarchy; init enters by writing itself to their `tasks` files.
 //!
-//! Attaching a running process waits for an RCU grace period (11 ms); a fork inherits for nothing. So the worker moves
-//! only when it changes between steps and tests, limits are written only where they differ from the last ones, and
-//! figures are differences between two readings. The tree that steps leave in memory stays charged to `steps`; a
-//! step's limit is therefore set above what the cgroup holds when it begins.
-//! For build machines and old nodes; it never kills (the worker is inside) and never writes `memory.oom_control`.
-//! Sources: the kernel's `admin-guide/cgroup-v1/{memory,pids,cpuacct}.rst`, `scheduler/sched-bwc.rst`.
+//! Moving a process through `cgroup.procs` waits for an RCU grace period (11 ms). A thread that moves itself by
+//! writing 0 to `tasks` does not (0.03 ms for all hierarchies): init does that first of all, and what it forks is born
+//! there. Limits are written only where they differ from the last ones, and figures are differences between two
+//! readings. A cgroup in which more than 1 MiB stays charged is remade: that keeps the page cache of the image, which
+//! `memory.force_empty` would throw away. The tree that steps leave in memory stays charged to `steps`; a step's limit is therefore set above what
+//! the cgroup holds when it begins.
+//! For build machines and old nodes; it never kills and never writes `memory.oom_control`.
+//! Sources: the kernel's `admin-guide/cgroup-v1/{cgroups,memory,pids,cpuacct}.rst`, `scheduler/sched-bwc.rst`.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -17,14 +19,12 @@ use rustix::io::Errno;
 use super::claim::{self, Claim, PATIENCE};
 use super::dir::{Dir, KeptFile, field};
 use super::error::CgroupError;
-use super::layout::{Layout, NEEDED_V1};
-use super::{Notifier, Usage};
+use super::layout::{Layout, NEEDED_V1, membership};
+use super::{Entry, Notifier, Usage, check_member};
 use crate::plan::{RunKind, RunLimits};
 
-/// What may stay charged to the tests' cgroup between runs (the worker's own pages, per-CPU stocks).
+/// What may stay charged between runs (stocks that each CPU keeps, kernel objects freed later).
 const REST_MAX: u64 = 1024 * 1024;
-/// Room given after an OOM kill: the worker must be able to fault a page in while the run still fills the cgroup.
-const WORKER_ROOM: u64 = 4 * 1024 * 1024;
 /// Bandwidth period in microseconds, the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 
@@ -85,7 +85,6 @@ impl Machine {
             home,
             tests,
             steps,
-            inside: None,
             used: false,
         })
     }
@@ -121,17 +120,14 @@ impl Group {
         })
     }
 
+    /// Removes a child; what still lives in it (a run that was given up) is killed.
     fn remove(&self, name: &str) -> Result<(), CgroupError> {
-        self.dirs
-            .iter()
-            .try_for_each(|dir| dir.remove(name, PATIENCE))
+        self.dirs.iter().try_for_each(|dir| claim::remove_child(dir, name))
     }
 
-    /// Moves this process in.
-    fn enter(&self) -> Result<(), CgroupError> {
-        self.dirs
-            .iter()
-            .try_for_each(|dir| dir.write("cgroup.procs", "0"))
+    /// One writable `tasks` file per hierarchy.
+    fn tasks(&self) -> Result<Vec<KeptFile>, CgroupError> {
+        self.dirs.iter().map(|dir| dir.keep("tasks", true)).collect()
     }
 }
 
@@ -143,6 +139,8 @@ struct Cell {
     cpu: KeptFile,
     oom: KeptFile,
     oom_events: OwnedFd,
+    /// What init writes itself to.
+    tasks: Vec<KeptFile>,
     has_memsw: bool,
     /// The limits in force, where known.
     memory: Option<u64>,
@@ -169,12 +167,14 @@ impl Cell {
             .at(Controller::Cpu)
             .set("cpu.cfs_period_us", &CPU_PERIOD.to_string())?;
         let cpu = group.at(Controller::Cpuacct).keep("cpuacct.usage", false)?;
+        let tasks = group.tasks()?;
         Ok(Self {
             name,
             group,
             cpu,
             oom,
             oom_events,
+            tasks,
             has_memsw,
             memory: None,
             pids: None,
@@ -205,22 +205,8 @@ impl Cell {
         Ok(())
     }
 
-    fn limit_memory(&self, limit: u64) -> Result<(), CgroupError> {
-        let dir = self.group.at(Controller::Memory);
-        match self.write_memory_limits(limit) {
-            Err(CgroupError::Write {
-                errno: Errno::BUSY, ..
-            }) => {
-                // More is charged than the new limit allows: what is only cached can go.
-                dir.write("memory.force_empty", "0")?;
-                self.write_memory_limits(limit)
-            }
-            done => done,
-        }
-    }
-
     /// The kernel refuses a memory limit above the memory+swap limit, so the order follows the direction.
-    fn write_memory_limits(&self, limit: u64) -> Result<(), CgroupError> {
+    fn limit_memory(&self, limit: u64) -> Result<(), CgroupError> {
         const MEMORY: &str = "memory.limit_in_bytes";
         const MEMORY_AND_SWAP: &str = "memory.memsw.limit_in_bytes";
         let dir = self.group.at(Controller::Memory);
@@ -241,26 +227,6 @@ impl Cell {
         self.group
             .at(Controller::Memory)
             .read_number("memory.usage_in_bytes")
-    }
-
-    /// Whether more than [`REST_MAX`] stays charged although all that can go was asked to.
-    fn is_stained(&self) -> Result<bool, CgroupError> {
-        if self.charged()? <= REST_MAX {
-            return Ok(false);
-        }
-        match self
-            .group
-            .at(Controller::Memory)
-            .write("memory.force_empty", "0")
-        {
-            Ok(())
-            | Err(CgroupError::Write {
-                errno: Errno::BUSY | Errno::INTR,
-                ..
-            }) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(self.charged()? > REST_MAX)
     }
 
     fn cpu(&self) -> Result<Duration, CgroupError> {
@@ -287,13 +253,12 @@ impl Cell {
     }
 }
 
-/// The two cells of a slot, and in which one this process is.
+/// The two cells of a slot.
 #[derive(Debug)]
 pub(super) struct Slot {
     home: Group,
     tests: Cell,
     steps: Cell,
-    inside: Option<RunKind>,
     /// A test ran since the last look at what it left.
     used: bool,
 }
@@ -302,11 +267,9 @@ impl Slot {
     pub(super) fn begin_run(
         &mut self,
         kind: RunKind,
-        limits: &RunLimits,
-        own_processes: u32,
+        limits: &RunLimits
     ) -> Result<Run<'_>, CgroupError> {
         self.tidy()?;
-        let entering = self.inside != Some(kind);
         let cell = match kind {
             RunKind::Step => &mut self.steps,
             RunKind::Test => &mut self.tests,
@@ -315,16 +278,11 @@ impl Slot {
             RunKind::Step => cell.charged()?,
             RunKind::Test => 0,
         };
-        // The worker's own few pages are no tree.
+        // What may stay charged anyway is no tree.
         let before = if before > REST_MAX { before } else { 0 };
         let memory = super::whole_pages(limits.memory.saturating_add(before));
-        let pids = u64::from(limits.processes) + 1 + u64::from(own_processes);
+        let pids = u64::from(limits.processes) + 1;
         cell.limit(memory, pids, u64::from(limits.cpus) * CPU_PERIOD)?;
-        if entering {
-            self.inside = None;
-            cell.group.enter()?;
-            self.inside = Some(kind);
-        }
         self.used |= kind == RunKind::Test;
         let base = Reading {
             cpu: cell.cpu()?,
@@ -333,11 +291,7 @@ impl Slot {
             pids_hits: cell.pids_hits()?,
             memory: before,
         };
-        let run = Run {
-            cell,
-            base,
-            oom: false,
-        };
+        let run = Run { cell, base };
         run.clear_events()?;
         Ok(run)
     }
@@ -346,7 +300,7 @@ impl Slot {
         if !self.used {
             return Ok(());
         }
-        if self.tests.is_stained()? {
+        if self.tests.charged()? > REST_MAX {
             self.remake(RunKind::Test)?;
         }
         self.used = false;
@@ -355,17 +309,13 @@ impl Slot {
 
     pub(super) fn end_job(&mut self) -> Result<(), CgroupError> {
         self.tidy()?;
-        if self.steps.is_stained()? {
+        if self.steps.charged()? > REST_MAX {
             self.remake(RunKind::Step)?;
         }
         Ok(())
     }
 
     fn remake(&mut self, kind: RunKind) -> Result<(), CgroupError> {
-        if self.inside == Some(kind) {
-            self.inside = None;
-            self.home.enter()?;
-        }
         let cell = match kind {
             RunKind::Step => &mut self.steps,
             RunKind::Test => &mut self.tests,
@@ -391,10 +341,21 @@ struct Reading {
 pub(super) struct Run<'s> {
     cell: &'s mut Cell,
     base: Reading,
-    oom: bool,
 }
 
 impl Run<'_> {
+    pub(super) fn entry(&self) -> Entry<'_> {
+        Entry { tasks: &self.cell.tasks }
+    }
+
+    pub(super) fn check_membership(&self, text: &str) -> Result<(), CgroupError> {
+        NEEDED_V1.into_iter().try_for_each(|controller| {
+            let position = NEEDED_V1.iter().position(|name| *name == controller).unwrap_or_default();
+            let dir = &self.cell.group.dirs[self.cell.group.index[position]];
+            check_member(dir, membership(text, controller))
+        })
+    }
+
     pub(super) fn start(&mut self) -> Result<(), CgroupError> {
         self.cell
             .group
@@ -418,11 +379,7 @@ impl Run<'_> {
 
     pub(super) fn oom_killed(&mut self) -> Result<bool, CgroupError> {
         self.clear_events()?;
-        if !self.oom && self.cell.oom_kills()? > self.base.oom_kills {
-            self.oom = true;
-            self.make_room()?;
-        }
-        Ok(self.oom)
+        Ok(self.cell.oom_kills()? > self.base.oom_kills)
     }
 
     pub(super) fn finish(self) -> Result<Usage, CgroupError> {
@@ -450,14 +407,5 @@ impl Run<'_> {
                 errno,
             }),
         }
-    }
-
-    /// A file system in memory that the run filled stays charged when its processes are dead: without room the
-    /// worker would be the next one to be killed.
-    fn make_room(&mut self) -> Result<(), CgroupError> {
-        if let Some(limit) = self.cell.memory.take() {
-            self.cell.limit_memory(limit.saturating_add(WORKER_ROOM))?;
-        }
-        Ok(())
     }
 }

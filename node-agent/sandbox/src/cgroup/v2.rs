@@ -17,8 +17,8 @@ use rustix::process::Pid;
 use super::claim::{self, Claim, PATIENCE};
 use super::dir::{Dir, KeptFile, field, wait_for};
 use super::error::CgroupError;
-use super::layout::{Layout, NEEDED_V2};
-use super::{Notifier, Usage};
+use super::layout::{Layout, NEEDED_V2, membership};
+use super::{Notifier, Usage, check_member};
 use crate::plan::RunLimits;
 
 /// Where the agent and the spawner live.
@@ -111,7 +111,7 @@ impl Machine {
                 .iter()
                 .filter(|name| name.starts_with(&mine))
             {
-                remove_leaf(&dir, leaf)?;
+                claim::remove_child(&dir, leaf)?;
             }
             close_job(&root, job)?;
         }
@@ -180,19 +180,6 @@ fn has_word(text: &str, word: &str) -> bool {
     text.split_whitespace().any(|found| found == word)
 }
 
-/// Removes a leaf; what still lives in it (a run that was given up before it was waited for) is killed.
-fn remove_leaf(job: &Dir, name: &str) -> Result<(), CgroupError> {
-    match job.remove(name, Duration::ZERO) {
-        Err(CgroupError::Remove {
-            errno: Errno::BUSY, ..
-        }) => {
-            job.child(name)?.write(KILL, "1")?;
-            job.remove(name, PATIENCE)
-        }
-        done => done,
-    }
-}
-
 /// Removes a job's directory unless another slot still has a leaf in it.
 fn close_job(root: &Dir, name: &str) -> Result<(), CgroupError> {
     match root.remove(name, Duration::ZERO) {
@@ -249,7 +236,7 @@ impl Slot {
             return Ok(());
         };
         if let Some(done) = &self.done {
-            remove_leaf(job, done)?;
+            claim::remove_child(job, done)?;
             self.done = None;
         }
         if self.next.is_none() {
@@ -272,7 +259,7 @@ impl Slot {
             .into_iter()
             .chain(self.next.take().map(|leaf| leaf.name));
         for leaf in leaves {
-            remove_leaf(&job, &leaf)?;
+            claim::remove_child(&job, &leaf)?;
         }
         close_job(&self.root, &name)
     }
@@ -366,6 +353,10 @@ pub(super) struct Run<'s> {
 impl Run<'_> {
     pub(super) fn clone_into(&self) -> BorrowedFd<'_> {
         self.leaf.dir.as_fd()
+    }
+
+    pub(super) fn check_membership(&self, text: &str) -> Result<(), CgroupError> {
+        check_member(&self.leaf.dir, membership(text, ""))
     }
 
     pub(super) fn start(&mut self) -> Result<(), CgroupError> {

@@ -1,0 +1,362 @@
+//! The agent's side: starts the spawner, talks to workers, carries the streams of a run.
+//!
+//! A [`Slot`] belongs to one thread and runs one job at a time. [`Slot::run`] is one event loop: it feeds standard
+//! input as the program takes it, drains both outputs always, counts them exactly and orders the end of a run whose
+//! output exceeds its limit. No privileges are needed here.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::event::EventfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::error::{Context, Layer, SandboxError};
+use crate::facts::RunFacts;
+use crate::frame::{self, Found, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker};
+use crate::plan::{HostPlan, JobPlan, RunPlan};
+use crate::streams::Streams;
+
+/// First argument by which the binary knows that it is to be the spawner.
+const SPAWNER: &str = "evaljob-spawner";
+
+/// Becomes the spawner, and never returns, where this process was started as one. The first call of `main`.
+pub fn maybe_become_spawner() {
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| name == SPAWNER) && arguments.len() == 0 {
+        let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else {
+            crate::sys::exit(70);
+        };
+        crate::sys::exit(crate::spawner::run(socket));
+    }
+}
+
+/// The running spawner. Dropping it ends every run and removes every cgroup.
+#[derive(Debug)]
+pub struct Spawner {
+    facts: HostFacts,
+    link: Arc<Mutex<Option<OwnedFd>>>,
+    child: Child,
+}
+
+impl Spawner {
+    /// Starts the spawner and waits until the machine is prepared.
+    ///
+    /// # Errors
+    /// The layer that this machine cannot enforce, with cause and way out.
+    pub fn start(plan: HostPlan) -> Result<Self, SandboxError> {
+        let (ours, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .or_layer(Layer::Spawner, || "make the spawner's socket".into())?;
+        let child = Command::new("/proc/self/exe")
+            .arg0(SPAWNER)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .or_layer(Layer::Spawner, || "start the spawner".into())?;
+        let agent_pid = rustix::process::getpid().as_raw_pid();
+        frame::send(&ours, &ToSpawner::Start { plan, agent_pid }, &[])?;
+        let mut starting = Starting(Some(child));
+        let facts = match frame::receive::<FromSpawner>(&ours)?.frame {
+            FromSpawner::Ready(facts) => facts,
+            FromSpawner::Failed(error) => return Err(error),
+            FromSpawner::Worker => {
+                return Err(SandboxError::new(Layer::Spawner, "an answer out of turn"));
+            }
+        };
+        let child = starting
+            .0
+            .take()
+            .ok_or_else(|| SandboxError::new(Layer::Spawner, "the spawner is gone"))?;
+        Ok(Self {
+            facts,
+            link: Arc::new(Mutex::new(Some(ours))),
+            child,
+        })
+    }
+
+    /// What the spawner found on this machine.
+    #[must_use]
+    pub fn facts(&self) -> &HostFacts {
+        &self.facts
+    }
+
+    /// The handle of slot `number`; its worker is forked when the first job begins.
+    #[must_use]
+    pub fn slot(&self, number: u32) -> Slot {
+        Slot {
+            number,
+            link: Arc::clone(&self.link),
+            worker: None,
+            own_tree: false,
+        }
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        *link = None; // end of file: it takes everything down
+        let _ = self.child.wait();
+    }
+}
+
+/// Reaps a spawner that could not start.
+struct Starting(Option<Child>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// One place for a run. Belongs to one thread.
+#[derive(Debug)]
+pub struct Slot {
+    number: u32,
+    link: Arc<Mutex<Option<OwnedFd>>>,
+    worker: Option<OwnedFd>,
+    own_tree: bool,
+}
+
+/// Where the streams of a run come from and go to.
+pub struct RunIo<'a> {
+    /// Standard input; end of file follows.
+    pub stdin: &'a [u8],
+    /// Gets every byte of stdout as it comes, up to a buffer beyond the output limit.
+    pub stdout: &'a mut dyn FnMut(&[u8]),
+    /// The same for stderr.
+    pub stderr: &'a mut dyn FnMut(&[u8]),
+    /// Ends the run when it fires.
+    pub interrupt: &'a Interrupt,
+}
+
+impl std::fmt::Debug for RunIo<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunIo").field("stdin", &self.stdin.len()).finish_non_exhaustive()
+    }
+}
+
+/// Ends runs from another thread. Clones share one state; once fired it stays fired.
+#[derive(Debug, Clone)]
+pub struct Interrupt(Arc<OwnedFd>);
+
+impl Interrupt {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self(Arc::new(rustix::event::eventfd(0, flags)?)))
+    }
+
+    /// Ends the run in progress, and every later one that is given this interrupt.
+    pub fn fire(&self) {
+        // A full counter means that it has fired already.
+        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
+    }
+
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.0
+    }
+}
+
+/// One collected output.
+#[derive(Debug)]
+pub enum Collected {
+    /// A regular file, open for reading.
+    File {
+        /// The file.
+        file: File,
+        /// Its size in bytes; at most the size asked for.
+        size: u64,
+    },
+    /// Nothing has that name.
+    NotFound,
+    /// A directory, link, device, socket or FIFO, or the way leads through one.
+    NotRegular,
+    /// Larger than asked for.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
+}
+
+impl Slot {
+    /// Begins a job. `content` holds the bytes of its files, as `plan.files` lays them out.
+    ///
+    /// # Errors
+    /// The layer that failed. The slot can be used again.
+    pub fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
+        let memfd = sealed(content)
+            .or_layer(Layer::Workspace, || "put the job's files into memory".into())?;
+        self.own_tree = plan.steps || !plan.volumes.is_empty();
+        let worker = self.worker()?;
+        frame::send(worker, &ToWorker::Begin(plan.clone()), &[memfd.as_fd()])?;
+        match self.answer()? {
+            FromWorker::Begun => Ok(()),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    /// Runs one program to its end; blocks.
+    ///
+    /// # Errors
+    /// The layer that failed; nothing of the program's behaviour is an error.
+    pub fn run(&mut self, plan: &RunPlan, io: RunIo<'_>) -> Result<RunFacts, SandboxError> {
+        let worker = self.worker()?;
+        match run_on(worker, plan, io) {
+            Ok(outcome) => outcome,
+            Err(lost) => Err(self.lost(lost)),
+        }
+    }
+
+    /// Opens outputs of the last run: path below /work and largest size. Nothing of the run is alive any more.
+    ///
+    /// # Errors
+    /// The layer that failed.
+    pub fn collect(&mut self, paths: &[(String, u64)]) -> Result<Vec<Collected>, SandboxError> {
+        let worker = self.worker()?;
+        frame::send(worker, &ToWorker::Collect(paths.to_vec()), &[])?;
+        let received = match frame::receive::<FromWorker>(worker) {
+            Ok(received) => received,
+            Err(error) => return Err(self.lost(error.into())),
+        };
+        let found = match received.frame {
+            FromWorker::Collected(found) if found.len() == paths.len() => found,
+            FromWorker::Failed(error) => return Err(error),
+            other => return Err(self.out_of_turn(&other)),
+        };
+        let mut files = received.fds.into_iter();
+        let mut collected = Vec::new();
+        for one in found {
+            collected.push(match one {
+                Found::File { size } => match files.next() {
+                    Some(fd) => Collected::File {
+                        file: File::from(fd),
+                        size,
+                    },
+                    None => {
+                        let error = SandboxError::new(Layer::Spawner, "an output without a file");
+                        return Err(self.lost(error));
+                    }
+                },
+                Found::NotFound => Collected::NotFound,
+                Found::NotRegular => Collected::NotRegular,
+                Found::TooLarge { size } => Collected::TooLarge { size },
+            });
+        }
+        Ok(collected)
+    }
+
+    /// Ends the job and drops everything of it.
+    ///
+    /// # Errors
+    /// The layer that failed; the next job gets a new worker.
+    pub fn end(&mut self) -> Result<(), SandboxError> {
+        let Some(worker) = &self.worker else {
+            return Ok(());
+        };
+        frame::send(worker, &ToWorker::End, &[])?;
+        let answer = self.answer()?;
+        if self.own_tree {
+            self.worker = None; // it ends with the job
+        }
+        match answer {
+            FromWorker::Ended => Ok(()),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    /// The worker's socket; a worker is forked where there is none.
+    fn worker(&mut self) -> Result<&OwnedFd, SandboxError> {
+        if self.worker.is_none() {
+            let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+            let link = link
+                .as_ref()
+                .ok_or_else(|| SandboxError::new(Layer::Spawner, "the spawner has been ended"))?;
+            frame::send(link, &ToSpawner::Worker { slot: self.number }, &[])?;
+            let received = frame::receive::<FromSpawner>(link)?;
+            match (received.frame, received.fds.into_iter().next()) {
+                (FromSpawner::Worker, Some(socket)) => self.worker = Some(socket),
+                (FromSpawner::Failed(error), _) => return Err(error),
+                _ => return Err(SandboxError::new(Layer::Spawner, "an answer out of turn")),
+            }
+        }
+        self.worker
+            .as_ref()
+            .ok_or_else(|| SandboxError::new(Layer::Spawner, "no worker"))
+    }
+
+    fn answer(&mut self) -> Result<FromWorker, SandboxError> {
+        let worker = self.worker()?;
+        match frame::receive::<FromWorker>(worker) {
+            Ok(received) => match received.frame {
+                FromWorker::Failed(error) => Err(error),
+                answer => Ok(answer),
+            },
+            Err(error) => Err(self.lost(error.into())),
+        }
+    }
+
+    /// The worker is of no use any more; the next job gets a new one.
+    fn lost(&mut self, error: SandboxError) -> SandboxError {
+        self.worker = None;
+        error
+    }
+
+    fn out_of_turn(&mut self, answer: &FromWorker) -> SandboxError {
+        self.lost(SandboxError::new(
+            Layer::Spawner,
+            format!("the worker answered out of turn: {answer:?}"),
+        ))
+    }
+}
+
+/// Runs on a worker. The outer error means that the worker is lost, the inner one is its own refusal.
+fn run_on(
+    worker: &OwnedFd,
+    plan: &RunPlan,
+    io: RunIo<'_>,
+) -> Result<Result<RunFacts, SandboxError>, SandboxError> {
+    frame::send(worker, &ToWorker::Run(Box::new(plan.clone())), &[])?;
+    let received = frame::receive::<FromWorker>(worker)?;
+    match received.frame {
+        FromWorker::Running => {}
+        FromWorker::Failed(error) => return Ok(Err(error)),
+        other => {
+            return Err(SandboxError::new(
+                Layer::Spawner,
+                format!("the worker answered out of turn: {other:?}"),
+            ));
+        }
+    }
+    let [stdin, stdout, stderr] = received
+        .fds
+        .try_into()
+        .map_err(|_| SandboxError::new(Layer::Spawner, "a run without streams"))?;
+    Streams::new(worker.as_fd(), stdin, stdout, stderr, plan.limits.output, io)?.to_the_end()
+}
+
+/// A memfd that nobody can change any more.
+fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(rustix::fs::memfd_create("evaljob-files", flags)?);
+    file.write_all(content)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
+}

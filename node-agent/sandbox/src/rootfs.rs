@@ -1,0 +1,347 @@
+//! The mounts of one run, made by init in its copy of the prepared tree. Runs after the fork: prepared buffers only.
+//!
+//! Mounts belong to the initial user namespace, so the job has no right over them. Image directories are cloned by
+//! descriptor without following a link; every other path lies in directories of our own making.
+//! Sources: mount(2), open_tree(2), move_mount(2), proc(5) (subset, hidepid), overlayfs.rst (redirect_dir).
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
+
+use crate::error::SandboxError;
+use crate::plan::{FilePlan, RunKind};
+use crate::run::Setting;
+use crate::stage::{At, Failure, Stage};
+use crate::sys;
+use crate::tree::{ATTR_NOEXEC, Tree, c_string, workspace_options};
+
+/// The writable places of a run: directory of the workspace, mount point, whether programs may be executed there.
+const PLACES: [(&CStr, &CStr, bool); 4] = [
+    (c"work", c"/work", true),
+    (c"tmp", c"/tmp", true),
+    (c"shm", c"/dev/shm", false),
+    (c"home", c"/home", true),
+];
+
+/// Where the workspace of a run lies before its parts are mounted.
+const RUN: &CStr = c"/.p/run";
+const STEPS: &CStr = c"/.p/steps";
+
+/// Everything init needs for the mounts of one run.
+#[derive(Debug)]
+pub(crate) struct RunRoot<'a> {
+    tree: &'a Tree,
+    layout: WorkLayout,
+    options: CString,
+    files: &'a Files,
+    owner: u32,
+}
+
+/// Where /work comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WorkLayout {
+    /// The steps' tree itself; `true`: the job's files are still to be placed.
+    Steps(bool),
+    /// A fresh tmpfs with the job's files.
+    Fresh,
+    /// A fresh overlay over the steps' tree.
+    OverSteps,
+}
+
+impl<'a> RunRoot<'a> {
+    pub(crate) fn prepare(
+        setting: &Setting<'a>,
+        kind: RunKind,
+        owner: u32,
+    ) -> Result<Self, SandboxError> {
+        let tree = setting.tree;
+        let layout = match (kind, tree.steps) {
+            (RunKind::Step, _) => WorkLayout::Steps(setting.place_files),
+            (RunKind::Test, true) => WorkLayout::OverSteps,
+            (RunKind::Test, false) => WorkLayout::Fresh,
+        };
+        Ok(Self {
+            tree,
+            layout,
+            options: c_string(&workspace_options(setting.workspace))?,
+            files: setting.files,
+            owner,
+        })
+    }
+
+    /// Mounts everything; returns the directory /work for the collection of outputs.
+    pub(crate) fn mount(&self) -> Result<OwnedFd, Failure> {
+        self.image().at(Stage::Image, 0)?;
+        for (index, volume) in (0u32..).zip(&self.tree.volumes) {
+            let mut flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+            if !volume.executable {
+                flags |= MountFlags::NOEXEC;
+            }
+            rustix::mount::mount(
+                c"overlay",
+                volume.target.as_c_str(),
+                c"overlay",
+                flags,
+                volume.overlay.as_c_str(),
+            )
+            .at(Stage::Volume, index)?;
+        }
+        self.workspace()?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        rustix::mount::mount(
+            c"proc",
+            c"/proc",
+            c"proc",
+            flags,
+            c"subset=pid,hidepid=invisible",
+        )
+        .at(Stage::Proc, 0)?;
+        rustix::mount::unmount(c"/.p", UnmountFlags::DETACH).at(Stage::Detach, 0)?;
+        open_directory(CWD, c"/work").at(Stage::Handover, 0)
+    }
+
+    fn image(&self) -> Result<(), Errno> {
+        let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+        rustix::mount::mount(
+            c"overlay",
+            c"/.p/image",
+            c"overlay",
+            flags,
+            self.tree.overlay.as_c_str(),
+        )?;
+        let image = open_directory(CWD, c"/.p/image")?;
+        for (name, target) in &self.tree.shown {
+            show(image.as_fd(), name, target, 0)?;
+        }
+        Ok(())
+    }
+
+    fn workspace(&self) -> Result<(), Failure> {
+        let base = if let WorkLayout::Steps(_) = self.layout {
+            STEPS
+        } else {
+            let flags = MountFlags::NOSUID | MountFlags::NODEV;
+            rustix::mount::mount(c"tmpfs", RUN, c"tmpfs", flags, self.options.as_c_str())
+                .at(Stage::Workspace, 0)?;
+            RUN
+        };
+        let base = open_directory(CWD, base).at(Stage::Workspace, 1)?;
+        sys::set_fs_ids(self.owner).at(Stage::Workspace, 2)?;
+        if !matches!(self.layout, WorkLayout::Steps(_)) {
+            self.directories(base.as_fd()).at(Stage::Workspace, 3)?;
+        }
+        if matches!(self.layout, WorkLayout::Steps(true) | WorkLayout::Fresh) {
+            let work = open_directory(base.as_fd(), c"work").at(Stage::Workspace, 4)?;
+            self.files.place(work.as_fd())?;
+        }
+        sys::set_fs_ids(0).at(Stage::Workspace, 5)?;
+        self.show_places(base.as_fd()).at(Stage::Workspace, 6)
+    }
+
+    fn directories(&self, base: BorrowedFd<'_>) -> Result<(), Errno> {
+        for (name, _, _) in PLACES {
+            rustix::fs::mkdirat(base, name, Mode::from_raw_mode(0o755))?;
+        }
+        if self.layout == WorkLayout::OverSteps {
+            rustix::fs::mkdirat(base, c"upper", Mode::from_raw_mode(0o755))?;
+            rustix::fs::mkdirat(base, c"overlay", Mode::from_raw_mode(0o700))?;
+        }
+        Ok(())
+    }
+
+    fn show_places(&self, base: BorrowedFd<'_>) -> Result<(), Errno> {
+        for (name, target, executable) in PLACES {
+            if name == c"work" && self.layout == WorkLayout::OverSteps {
+                rustix::mount::mount(
+                    c"overlay",
+                    target,
+                    c"overlay",
+                    MountFlags::NOSUID | MountFlags::NODEV,
+                    c"lowerdir=/.p/steps/work,upperdir=/.p/run/upper,workdir=/.p/run/overlay,redirect_dir=on",
+                )?;
+            } else {
+                show(base, name, target, if executable { 0 } else { ATTR_NOEXEC })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mounts a job must see, in the form `MOUNT_POINT OPTION...`: every one of them and no other.
+    pub(crate) fn expected(&self) -> Vec<(String, Vec<&'static str>)> {
+        let mut mounts = vec![("/".to_owned(), vec!["ro", "nosuid", "nodev"])];
+        for device in crate::tree::DEVICES {
+            mounts.push((format!("/dev/{device}"), vec!["ro", "nosuid", "noexec"]));
+        }
+        let image = self.tree.shown.iter().map(|(_, target)| target);
+        for target in image {
+            mounts.push((
+                target.to_string_lossy().into_owned(),
+                vec!["ro", "nosuid", "nodev"],
+            ));
+        }
+        for volume in &self.tree.volumes {
+            let mut options = vec!["ro", "nosuid", "nodev"];
+            if !volume.executable {
+                options.push("noexec");
+            }
+            mounts.push((volume.target.to_string_lossy().into_owned(), options));
+        }
+        for (_, target, executable) in PLACES {
+            let mut options = vec!["nosuid", "nodev"];
+            if !executable {
+                options.push("noexec");
+            }
+            mounts.push((target.to_string_lossy().into_owned(), options));
+        }
+        mounts.push(("/proc".into(), vec!["nosuid", "nodev", "noexec"]));
+        mounts
+    }
+}
+
+/// Mounts directory `name` of `from` on `target`, with further attributes.
+fn show(from: BorrowedFd<'_>, name: &CStr, target: &CStr, attributes: u64) -> Result<(), Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    let clone = rustix::mount::open_tree(from, name, flags)?;
+    if attributes != 0 {
+        sys::mount_setattr(clone.as_fd(), c"", attributes)?;
+    }
+    rustix::mount::move_mount(
+        clone.as_fd(),
+        c"",
+        CWD,
+        target,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )
+}
+
+fn open_directory(at: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// The files of a job, compiled: C strings, and the memfd with their content.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    content: Option<OwnedFd>,
+    files: Vec<CompiledFile>,
+}
+
+#[derive(Debug)]
+struct CompiledFile {
+    /// Directories above it, outermost first, each as a path below /work.
+    parents: Vec<CString>,
+    path: CString,
+    mode: u32,
+    offset: u64,
+    length: u64,
+}
+
+impl Files {
+    /// Checks the paths again and compiles them.
+    pub(crate) fn compile(plans: &[FilePlan], content: OwnedFd) -> Result<Self, SandboxError> {
+        let mut files = Vec::new();
+        for plan in plans {
+            let parts: Vec<&str> = plan.path.split('/').collect();
+            let bad = |part: &&str| {
+                part.is_empty() || *part == "." || *part == ".." || part.contains('\0')
+            };
+            if parts.iter().any(bad) {
+                return Err(SandboxError::new(
+                    crate::error::Layer::Workspace,
+                    format!("file path {:?} is not a clean relative path", plan.path),
+                ));
+            }
+            let parents = (1..parts.len())
+                .filter_map(|depth| parts.get(..depth))
+                .map(|above| c_string(&above.join("/")))
+                .collect::<Result<_, _>>()?;
+            files.push(CompiledFile {
+                parents,
+                path: c_string(&plan.path)?,
+                mode: if plan.executable { 0o755 } else { 0o644 },
+                offset: plan.offset,
+                length: plan.length,
+            });
+        }
+        Ok(Self {
+            content: Some(content),
+            files,
+        })
+    }
+
+    /// Path of the file with this index, for messages.
+    pub(crate) fn path(&self, index: u32) -> String {
+        let file = usize::try_from(index).ok().and_then(|index| self.files.get(index));
+        file.map_or_else(String::new, |file| file.path.to_string_lossy().into_owned())
+    }
+
+    /// Writes them below `work`, which nobody but us has written to yet.
+    fn place(&self, work: BorrowedFd<'_>) -> Result<(), Failure> {
+        let Some(content) = &self.content else {
+            return Ok(());
+        };
+        for (index, file) in (0u32..).zip(&self.files) {
+            file.place(work, content.as_fd()).at(Stage::File, index)?;
+        }
+        Ok(())
+    }
+}
+
+impl CompiledFile {
+    fn place(&self, work: BorrowedFd<'_>, content: BorrowedFd<'_>) -> Result<(), Errno> {
+        for parent in &self.parents {
+            match rustix::fs::mkdirat(work, parent, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        let flags = OFlags::WRONLY
+            | OFlags::CREATE
+            | OFlags::EXCL
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(work, &self.path, flags, Mode::from_raw_mode(self.mode))?;
+        let mut offset = self.offset;
+        let end = self.offset.saturating_add(self.length);
+        while offset < end {
+            let count = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            if rustix::fs::sendfile(&file, content, Some(&mut offset), count)? == 0 {
+                return Err(Errno::NODATA);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the workspace behind `work` has no free block or no free inode left.
+pub(crate) fn is_full(work: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstatfs(work).is_ok_and(|stat| stat.f_bfree == 0 || stat.f_ffree == 0)
+}
+
+/// Opens an output below `work` without following anything a job could have made.
+pub(crate) fn open_output(work: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    use rustix::fs::ResolveFlags;
+    rustix::fs::openat2(
+        work,
+        path,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::BENEATH
+            | ResolveFlags::NO_SYMLINKS
+            | ResolveFlags::NO_MAGICLINKS
+            | ResolveFlags::NO_XDEV,
+    )
+}
+
+/// The attributes of an opened output.
+pub(crate) fn output_size(file: BorrowedFd<'_>) -> Result<Option<u64>, Errno> {
+    let stat = rustix::fs::fstat(file)?;
+    let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    Ok(if regular { u64::try_from(stat.st_size).ok() } else { None })
+}
+

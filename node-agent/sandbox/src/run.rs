@@ -1,0 +1,282 @@
+//! One run, from the slot's side: prepare, fork init, watch until everything of it is dead, report the facts.
+//!
+//! The event loop (epoll over pidfd, error pipe, report socket, timer, memory events and the agent's socket) never
+//! waits for one thing alone. Whatever ends a run from outside is recorded at that moment, and only the first cause
+//! counts. Killing means killing init: the kernel then ends every process of its pid namespace.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::pipe::PipeFlags;
+use rustix::thread::CpuSet;
+
+use crate::cgroup::SlotCgroup;
+use crate::error::{Context, Layer, SandboxError};
+use crate::facts::{CgroupVersion, Enforcement, RunFacts};
+use crate::frame::{self, FromWorker};
+use crate::init::{CLONE_CLEAR_SIGHAND, Init};
+use crate::job::Job;
+use crate::lockdown::Lockdown;
+use crate::lockdown::identity::{JOB_ID, SECUREBITS};
+use crate::lockdown::landlock::Landlock;
+use crate::lockdown::seal::FILTERS;
+use crate::netns::Networks;
+use crate::plan::RunPlan;
+use crate::readback::Expected;
+use crate::rootfs::{Files, RunRoot};
+use crate::sys::{self, Forked, StringArray};
+use crate::tree::{Tree, c_string};
+use crate::watch::Watch;
+use crate::worker::{IDS, Machine};
+
+/// What a worker keeps from run to run.
+#[derive(Debug)]
+pub(crate) struct Slot<'m> {
+    machine: &'m Machine,
+    first_id: u32,
+    id_map: String,
+    cpus: Vec<usize>,
+    first_cpu: usize,
+}
+
+/// What a run takes from its job.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) files: &'a Files,
+    pub(crate) place_files: bool,
+    pub(crate) workspace: u64,
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) facts: RunFacts,
+    /// Its /work.
+    pub(crate) work: Option<OwnedFd>,
+}
+
+/// Our ends of what connects us with init and job.
+struct Ends {
+    error: OwnedFd,
+    go: OwnedFd,
+    report: OwnedFd,
+}
+
+/// Their ends.
+struct ChildEnds {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    error: OwnedFd,
+    go: OwnedFd,
+    report: OwnedFd,
+}
+
+impl<'m> Slot<'m> {
+    pub(crate) fn new(
+        machine: &'m Machine,
+        number: u32,
+        first_id: u32,
+    ) -> Result<Self, SandboxError> {
+        let allowed = rustix::thread::sched_getaffinity(None)
+            .or_layer(Layer::Spawner, || "read the CPU affinity".into())?;
+        let cpus: Vec<_> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+        Ok(Self {
+            machine,
+            first_id,
+            id_map: format!("0 {first_id} {IDS}"),
+            first_cpu: usize::try_from(number).unwrap_or(0),
+            cpus,
+        })
+    }
+
+    fn owner(&self) -> u32 {
+        self.first_id + JOB_ID
+    }
+
+    /// The CPUs a run sees: as many as it may use, beginning with the slot's own.
+    fn affinity(&self, count: u32) -> CpuSet {
+        let mut set = CpuSet::new();
+        let count = usize::try_from(count).unwrap_or(1).clamp(1, self.cpus.len().max(1));
+        for offset in 0..count {
+            let at = (self.first_cpu + offset) % self.cpus.len().max(1);
+            if let Some(cpu) = self.cpus.get(at) {
+                set.set(*cpu);
+            }
+        }
+        set
+    }
+
+    /// Runs `plan` to its end.
+    pub(crate) fn run(
+        &mut self,
+        plan: &RunPlan,
+        setting: &Setting<'_>,
+        cgroup: &mut SlotCgroup,
+        networks: &mut Networks,
+        socket: &OwnedFd,
+    ) -> Result<Outcome, SandboxError> {
+        let machine = self.machine;
+        let owner = self.owner();
+        let landlock =
+            Landlock::prepare(machine.landlock, plan.minimum_landlock_abi, &setting.tree.rules)?;
+        let lockdown = Lockdown::prepare(
+            plan,
+            owner,
+            landlock,
+            &machine.filters,
+            machine.capabilities,
+        );
+        let root = RunRoot::prepare(setting, plan.kind, owner)?;
+        let candidates = candidates(plan)?;
+        let (argv, env) = (strings(&plan.argv)?, strings(&plan.env)?);
+        let (child, ends) = self.connect(socket)?;
+        let network = networks.take()?;
+        let cgroup = cgroup.begin_run(plan.kind, &plan.limits)?;
+        let expected = Expected {
+            lockdown: &lockdown,
+            id_map: &self.id_map,
+            namespaces: &machine.namespaces,
+            network: network.as_fd(),
+            mounts: root.expected(),
+            owner,
+        };
+        let init = Init {
+            cgroup: cgroup.entry(),
+            network: network.as_fd(),
+            root,
+            id_map: self.id_map.as_bytes(),
+            filter: machine.filters.init(),
+            error: child.error.as_fd(),
+            report: child.report.as_fd(),
+            job: Job {
+                stdin: child.stdin.as_fd(),
+                stdout: child.stdout.as_fd(),
+                stderr: child.stderr.as_fd(),
+                go: child.go.as_fd(),
+                cpus: self.affinity(plan.limits.cpus),
+                oom_first: machine.cgroup == CgroupVersion::V1,
+                working_dir: c_string(&plan.working_dir)?,
+                lockdown: &lockdown,
+                candidates: &candidates,
+                argv,
+                env,
+            },
+        };
+        let forked = sys::clone3(namespaces(), true, cgroup.clone_into())
+            .or_layer(Layer::Namespaces, || "clone init into its namespaces".into())?;
+        let (pid, pidfd) = match forked {
+            Forked::Child => init.run(),
+            Forked::Parent { pid, pidfd } => (pid, pidfd),
+        };
+        drop(init);
+        drop(child); // or end of file would never come
+        let pidfd = pidfd
+            .ok_or_else(|| SandboxError::new(Layer::Namespaces, "clone3 returned no pidfd"))?;
+        let enforcement = Enforcement {
+            landlock_abi: machine.landlock.abi,
+            landlock_fs: machine.landlock.ruleset.fs,
+            landlock_net: machine.landlock.ruleset.net,
+            landlock_scoped: machine.landlock.ruleset.scoped,
+            seccomp_profile: plan.profile,
+            seccomp_filters: machine.filters.inherited() + FILTERS,
+            securebits: SECUREBITS,
+            uid: owner,
+            cgroup: machine.cgroup,
+        };
+        let watch = Watch {
+            plan,
+            candidates: &candidates,
+            files: setting.files,
+            expected: &expected,
+            enforcement,
+            proc: machine.proc.as_fd(),
+            init: pid,
+            pidfd,
+            error: ends.error,
+            go: Some(ends.go),
+            report: ends.report,
+            socket: socket.as_fd(),
+            cgroup,
+        };
+        let (facts, work) = watch.to_the_end()?;
+        Ok(Outcome { facts, work })
+    }
+
+    /// Makes the pipes and hands the agent its ends. Streams belong to the run, so that it can open them again by
+    /// way of /dev/stdin or /proc/self/fd.
+    fn connect(&self, socket: &OwnedFd) -> Result<(ChildEnds, Ends), SandboxError> {
+        let owner = self.owner();
+        sys::set_fs_ids(owner).or_layer(Layer::Descriptors, || format!("take fsuid {owner}"))?;
+        let streams = pipe().and_then(|stdin| Ok((stdin, pipe()?, pipe()?)));
+        sys::set_fs_ids(0).or_layer(Layer::Descriptors, || "take fsuid 0".into())?;
+        let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) = streams?;
+        let agent = [stdin_agent.as_fd(), stdout_agent.as_fd(), stderr_agent.as_fd()];
+        frame::send(socket, &FromWorker::Running, &agent)?;
+        let (error_ours, error) = pipe()?;
+        let (go, go_ours) = pipe()?;
+        let (report_ours, report) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .or_layer(Layer::Descriptors, || "make the report socket".into())?;
+        let child = ChildEnds {
+            stdin,
+            stdout,
+            stderr,
+            error,
+            go,
+            report,
+        };
+        let ends = Ends {
+            error: error_ours,
+            go: go_ours,
+            report: report_ours,
+        };
+        Ok((child, ends))
+    }
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+        .or_layer(Layer::Descriptors, || "make a pipe".into())
+}
+
+/// The namespaces of init. The network namespace is joined, the job's user namespace is made by init.
+fn namespaces() -> u64 {
+    let flags = libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    u64::from(flags.unsigned_abs()) | CLONE_CLEAR_SIGHAND
+}
+
+/// The paths to try for `argv[0]`: itself where it holds a slash, else below each directory of PATH.
+fn candidates(plan: &RunPlan) -> Result<Vec<CString>, SandboxError> {
+    let program = plan
+        .argv
+        .first()
+        .filter(|program| !program.is_empty())
+        .ok_or_else(|| SandboxError::new(Layer::Spawner, "the command is empty"))?;
+    if program.contains('/') {
+        return Ok(vec![c_string(program)?]);
+    }
+    let path = plan.env.iter().find_map(|entry| entry.strip_prefix("PATH="));
+    path.unwrap_or("/usr/local/bin:/usr/bin:/bin")
+        .split(':')
+        .map(|directory| match directory {
+            "" => c_string(&format!("./{program}")),
+            _ => c_string(&format!("{directory}/{program}")),
+        })
+        .collect()
+}
+
+fn strings(texts: &[String]) -> Result<StringArray, SandboxError> {
+    let strings = texts.iter().map(|text| c_string(text)).collect::<Result<_, _>>()?;
+    Ok(StringArray::new(strings))
+}

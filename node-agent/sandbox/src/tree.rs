@@ -1,0 +1,322 @@
+//! The prepared tree: a mount namespace whose root is what every run's root starts from.
+//!
+//! Built once by the spawner, and once more by the keeper of a job that has steps or volumes. Init copies it with
+//! CLONE_NEWNS, so nothing here is mounted per run. `/.p` holds what is needed only for mounting (image layers,
+//! node directories, the steps' tree); init detaches it before the job exists.
+//!
+//! ```text
+//! /               tmpfs, read-only: dev/ proc/ work/ tmp/ home/ and an empty directory per top-level entry of the image
+//! /dev/null ...   five binds
+//! /.p             tmpfs, 0700: base (image), ours (our /etc), points (mount points of volumes), image, run, node/NAME, steps
+//! ```
+//! Sources: mount(2), pivot_root(2), Documentation/filesystems/overlayfs.rst.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{MountFlags, UnmountFlags};
+
+use crate::error::{Context, Layer, SandboxError};
+use crate::image::Image;
+use crate::lockdown::landlock::{Access, Rule};
+use crate::plan::{JobPlan, NodeDirectory};
+use crate::sys;
+
+/// The five device files of a run.
+pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+
+const ATTR_RDONLY: u64 = 1;
+const ATTR_NOSUID: u64 = 2;
+const ATTR_NODEV: u64 = 4;
+/// mount_setattr's MOUNT_ATTR_NOEXEC.
+pub(crate) const ATTR_NOEXEC: u64 = 8;
+
+/// A tree that is this process's root.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    /// Top-level directories and symbolic links of the image.
+    pub(crate) image: Image,
+    /// The same directories as init mounts them: name below the overlay, and mount point.
+    pub(crate) shown: Vec<(CString, CString)>,
+    /// Data of the overlay that shows the image.
+    pub(crate) overlay: CString,
+    /// Volumes in the order of the job.
+    pub(crate) volumes: Vec<VolumeMount>,
+    /// Whether `/.p/steps` holds the steps' tree.
+    pub(crate) steps: bool,
+    /// Landlock rules that are the same for every run.
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// How init mounts a volume.
+#[derive(Debug, Clone)]
+pub(crate) struct VolumeMount {
+    /// Data of its overlay.
+    pub(crate) overlay: CString,
+    /// Where it goes.
+    pub(crate) target: CString,
+    /// Whether programs in it may be executed.
+    pub(crate) executable: bool,
+}
+
+/// Where the parts of a tree come from.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    /// Directory over which the new root is mounted before it becomes the root.
+    pub(crate) at: &'a Path,
+    /// The image.
+    pub(crate) base: PathBuf,
+    /// Our own /etc, as a tree; `None`: to be written.
+    pub(crate) ours: Option<&'a Path>,
+    /// Named directories of the node.
+    pub(crate) node_directories: &'a [NodeDirectory],
+}
+
+/// Builds the tree in this process's private mount namespace and makes it the root.
+pub(crate) fn build(
+    source: &Source<'_>,
+    image: &Image,
+    job: &JobPlan,
+    owner: u32,
+) -> Result<Tree, SandboxError> {
+    let at = source.at;
+    tmpfs(at, "mode=755,size=1m,nr_inodes=400")?;
+    let volumes = plan_volumes(image, job, source.node_directories)?;
+    skeleton(at, image, &volumes)?;
+    let private = at.join(".p");
+    tmpfs(&private, "mode=700,size=64m,nr_inodes=16384")?;
+    for name in ["base", "ours", "points", "image", "run", "node", "steps", "empty"] {
+        directory(&private.join(name), 0o700)?;
+    }
+    bind(&source.base, &private.join("base"), ATTR_NODEV)?;
+    match source.ours {
+        Some(ours) => bind(ours, &private.join("ours"), ATTR_NODEV)?,
+        None => image.write_ours(&private.join("ours"))?,
+    }
+    for node in source.node_directories {
+        let place = private.join("node").join(&node.name);
+        directory(&place, 0o700)?;
+        bind(Path::new(&node.path), &place, ATTR_NODEV)?;
+    }
+    for volume in &volumes {
+        if image.contains(first_component(&volume.path)) {
+            directories(&private.join("points"), &volume.path)?;
+        }
+    }
+    devices(at)?;
+    if job.steps {
+        steps_tree(&private.join("steps"), job.workspace, owner)?;
+    }
+    for place in [&private, &at.to_path_buf()] {
+        set_attributes(place, ATTR_RDONLY)?;
+    }
+    become_root(at)?;
+    let shown = image
+        .directories
+        .iter()
+        .map(|name| Ok((c_string(name)?, c_string(&format!("/{name}"))?)))
+        .collect::<Result<_, SandboxError>>()?;
+    Ok(Tree {
+        shown,
+        rules: rules(image, &volumes),
+        volumes: volumes.into_iter().map(|volume| volume.mount).collect(),
+        image: image.clone(),
+        overlay: c_string("lowerdir=/.p/points:/.p/ours:/.p/base")?,
+        steps: job.steps,
+    })
+}
+
+struct PlannedVolume {
+    path: String,
+    mount: VolumeMount,
+}
+
+fn plan_volumes(
+    image: &Image,
+    job: &JobPlan,
+    known: &[NodeDirectory],
+) -> Result<Vec<PlannedVolume>, SandboxError> {
+    let mut planned = Vec::new();
+    for volume in &job.volumes {
+        if !known.iter().any(|node| node.name == volume.node_directory) {
+            return Err(SandboxError::new(
+                Layer::Rootfs,
+                format!("node directory {:?} is not known here", volume.node_directory),
+            )
+            .hint("start the agent with --node-directory NAME=DIR"));
+        }
+        let path = image.resolve(volume.mount_path.trim_start_matches('/'));
+        planned.push(PlannedVolume {
+            mount: VolumeMount {
+                overlay: c_string(&format!(
+                    "lowerdir=/.p/empty:/.p/node/{}",
+                    volume.node_directory
+                ))?,
+                target: c_string(&format!("/{path}"))?,
+                executable: volume.executable,
+            },
+            path,
+        });
+    }
+    Ok(planned)
+}
+
+/// Directories, symbolic links and empty files of the root.
+fn skeleton(at: &Path, image: &Image, volumes: &[PlannedVolume]) -> Result<(), SandboxError> {
+    for name in ["dev", "dev/shm", "proc", "work", "tmp", "home"] {
+        directory(&at.join(name), 0o755)?;
+    }
+    directory(&at.join(".p"), 0o700)?;
+    directory(&at.join(".m"), 0o700)?;
+    for device in DEVICES {
+        file(&at.join("dev").join(device), b"")?;
+    }
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ];
+    for (name, target) in links {
+        link(target, &at.join("dev").join(name))?;
+    }
+    for name in &image.directories {
+        directory(&at.join(name), 0o755)?;
+    }
+    for (name, target) in &image.links {
+        link(target, &at.join(name))?;
+    }
+    for volume in volumes {
+        if !image.contains(first_component(&volume.path)) {
+            directories(at, &volume.path)?;
+        }
+    }
+    Ok(())
+}
+
+fn devices(at: &Path) -> Result<(), SandboxError> {
+    for device in DEVICES {
+        let host = Path::new("/dev").join(device);
+        let place = at.join("dev").join(device);
+        rustix::mount::mount_bind(&host, &place)
+            .or_layer(Layer::Rootfs, || format!("bind {}", host.display()))?;
+        set_attributes(&place, ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC)?;
+    }
+    Ok(())
+}
+
+/// The tree that steps share: /work, /tmp, /dev/shm and HOME in one tmpfs of the workspace's size.
+fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError> {
+    tmpfs(at, &workspace_options(workspace))?;
+    sys::set_fs_ids(owner).or_layer(Layer::Workspace, || format!("take fsuid {owner}"))?;
+    let made = ["work", "tmp", "shm", "home"]
+        .iter()
+        .try_for_each(|name| directory(&at.join(name), 0o755));
+    sys::set_fs_ids(0).or_layer(Layer::Workspace, || "take fsuid 0".into())?;
+    made
+}
+
+/// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
+pub(crate) fn workspace_options(size: u64) -> String {
+    format!("mode=1777,size={size},nr_inodes={}", size / 2048 + 1024)
+}
+
+fn rules(image: &Image, volumes: &[PlannedVolume]) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    let mut add = |path: String, access| {
+        if let Ok(path) = CString::new(path) {
+            rules.push((path, access));
+        }
+    };
+    for name in &image.directories {
+        let access = if name == "etc" { Access::Read } else { Access::Execute };
+        add(format!("/{name}"), access);
+    }
+    for device in DEVICES {
+        add(format!("/dev/{device}"), Access::Device);
+    }
+    add("/proc".into(), Access::Read);
+    for place in ["/work", "/tmp", "/home"] {
+        add(place.into(), Access::Own);
+    }
+    add("/dev/shm".into(), Access::OwnData);
+    for volume in volumes {
+        let access = if volume.mount.executable { Access::Execute } else { Access::Read };
+        add(format!("/{}", volume.path), access);
+    }
+    rules
+}
+
+/// Makes `at` the root and detaches the old one.
+fn become_root(at: &Path) -> Result<(), SandboxError> {
+    rustix::process::chdir(at)
+        .and_then(|()| rustix::process::pivot_root(".", "."))
+        .and_then(|()| rustix::mount::unmount(".", UnmountFlags::DETACH))
+        .and_then(|()| rustix::process::chdir("/"))
+        .or_layer(Layer::Rootfs, || "pivot into the prepared tree".into())
+}
+
+fn tmpfs(at: &Path, options: &str) -> Result<(), SandboxError> {
+    let data = c_string(options)?;
+    rustix::mount::mount(
+        "tmpfs",
+        at,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        data.as_c_str(),
+    )
+    .or_layer(Layer::Rootfs, || format!("mount a tmpfs on {}", at.display()))
+}
+
+/// Binds one directory read-only and nosuid; submounts do not come along.
+fn bind(from: &Path, to: &Path, attributes: u64) -> Result<(), SandboxError> {
+    rustix::mount::mount_bind(from, to)
+        .or_layer(Layer::Rootfs, || format!("bind {}", from.display()))?;
+    set_attributes(to, ATTR_RDONLY | ATTR_NOSUID | attributes)
+}
+
+fn set_attributes(place: &Path, attributes: u64) -> Result<(), SandboxError> {
+    let context = || format!("set attributes of mount {}", place.display());
+    let fd = rustix::fs::openat(CWD, place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .or_layer(Layer::Rootfs, context)?;
+    sys::mount_setattr(fd.as_fd(), c"", attributes).or_layer(Layer::Rootfs, context)
+}
+
+fn directory(path: &Path, mode: u32) -> Result<(), SandboxError> {
+    fs::DirBuilder::new()
+        .mode(mode)
+        .create(path)
+        .or_layer(Layer::Rootfs, || format!("make {}", path.display()))
+}
+
+fn directories(below: &Path, path: &str) -> Result<(), SandboxError> {
+    let place = below.join(path);
+    fs::DirBuilder::new()
+        .mode(0o755)
+        .recursive(true)
+        .create(&place)
+        .or_layer(Layer::Rootfs, || format!("make {}", place.display()))
+}
+
+fn file(path: &Path, content: &[u8]) -> Result<(), SandboxError> {
+    fs::write(path, content).or_layer(Layer::Rootfs, || format!("write {}", path.display()))
+}
+
+fn link(target: &str, path: &Path) -> Result<(), SandboxError> {
+    symlink(target, path).or_layer(Layer::Rootfs, || format!("link {}", path.display()))
+}
+
+fn first_component(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
+/// A C string, or an error that names the text.
+pub(crate) fn c_string(text: &str) -> Result<CString, SandboxError> {
+    CString::new(text).map_err(|_| {
+        SandboxError::new(Layer::Spawner, format!("{text:?} holds a zero byte"))
+    })
+}
