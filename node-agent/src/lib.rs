@@ -1,0 +1,11 @@
+//! Node agent of EvalJob: judges jobs in the sandbox.
+//!
+//! In: a validated job and a sandbox slot. Out: a status. Decisions (checkers, verdicts, score,
+//! report) are pure functions; `judge` drives a slot through one job. Nothing here talks to Kubernetes.
+
+pub mod checker;
+pub mod kernel_names;
+pub mod score;
+pub mod stream;
+pub mod verdict;
+pub mod visible;

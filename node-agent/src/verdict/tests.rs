@@ -1,0 +1,523 @@
+//! The order of the rules, row by row, and what must hold for any facts at all.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::checker::Comparison;
+use crate::stream::Recorder;
+use evaljob_crds::job::Checker;
+
+const LIMITS: Limits = Limits {
+    cpu_time: Duration::from_millis(2000),
+    wall_time: Duration::from_millis(5000),
+    cpus: 1,
+    memory: 256 << 20,
+    processes: 64,
+    open_files: 1024,
+    file_size: 64 << 20,
+    workspace: 64 << 20,
+    stack: 8 << 20,
+    output: 65536,
+};
+
+/// A run that did nothing wrong.
+fn facts() -> RunFacts {
+    RunFacts {
+        ending: Ending::Exited(0),
+        breach: None,
+        cpu_time: Duration::from_millis(20),
+        wall_time: Duration::from_millis(30),
+        memory_peak: Some(10 << 20),
+        oom_kills: 0,
+        pids_hits: 0,
+        disk_full: false,
+        throttled: None,
+        involuntary_switches: None,
+        stdout_bytes: 10,
+        stderr_bytes: 0,
+        enforcement: None,
+    }
+}
+
+fn judged(facts: &RunFacts) -> (Verdict, String) {
+    match of_run(facts, &LIMITS, Expectation::Test(Ok(()))) {
+        Outcome::Judged(judged) => (judged.verdict, judged.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn difference() -> Difference {
+    Comparison::new(&Checker::Exact, b"a").finish().unwrap_err()
+}
+
+/// Changes that make a rule apply, in the order in which rules decide; each later one must lose.
+#[test]
+fn the_first_rule_that_holds_decides() {
+    type Change = fn(&mut RunFacts);
+    let rules: [(&str, Change, Verdict, &str); 14] = [
+        (
+            "violation",
+            |f| f.ending = Ending::Signaled(SIGSYS),
+            Verdict::SandboxViolation,
+            "killed by SIGSYS: a system call that the sandbox forbids",
+        ),
+        (
+            "wall limit, busy",
+            |f| {
+                f.breach = Some(Breach::WallTime);
+                f.wall_time = Duration::from_millis(5001);
+                f.cpu_time = Duration::from_millis(1251)
+            },
+            Verdict::TimeLimitExceeded,
+            "wall time 5001 ms, limit 5000 ms, of it CPU time 1251 ms",
+        ),
+        (
+            "wall limit, idle",
+            |f| {
+                f.breach = Some(Breach::WallTime);
+                f.wall_time = Duration::from_millis(5001);
+                f.cpu_time = Duration::from_millis(1250)
+            },
+            Verdict::IdleLimitExceeded,
+            "wall time 5001 ms, limit 5000 ms, of it CPU time 1250 ms",
+        ),
+        (
+            "CPU limit",
+            |f| {
+                f.breach = Some(Breach::CpuTime);
+                f.cpu_time = Duration::from_micros(2_000_100)
+            },
+            Verdict::TimeLimitExceeded,
+            "CPU time 2001 ms, limit 2000 ms",
+        ),
+        (
+            "output limit",
+            |f| {
+                f.breach = Some(Breach::Output);
+                f.stdout_bytes = 65000;
+                f.stderr_bytes = 537
+            },
+            Verdict::OutputLimitExceeded,
+            "output 65537 bytes, limit 65536 bytes",
+        ),
+        (
+            "memory limit",
+            |f| {
+                f.breach = Some(Breach::Memory);
+                f.memory_peak = Some(256 << 20)
+            },
+            Verdict::MemoryLimitExceeded,
+            "memory peak 256Mi, limit 256Mi",
+        ),
+        (
+            "CPU over, nobody saw it",
+            |f| f.cpu_time = Duration::from_millis(2003),
+            Verdict::TimeLimitExceeded,
+            "CPU time 2003 ms, limit 2000 ms",
+        ),
+        (
+            "output over, nobody saw it",
+            |f| f.stdout_bytes = 65537,
+            Verdict::OutputLimitExceeded,
+            "output 65537 bytes, limit 65536 bytes",
+        ),
+        (
+            "OOM kill of a child",
+            |f| {
+                f.oom_kills = 1;
+                f.memory_peak = None
+            },
+            Verdict::MemoryLimitExceeded,
+            "memory beyond the limit of 256Mi",
+        ),
+        (
+            "SIGXFSZ",
+            |f| f.ending = Ending::Signaled(SIGXFSZ),
+            Verdict::DiskLimitExceeded,
+            "killed by SIGXFSZ: a file beyond the file size limit of 64Mi",
+        ),
+        (
+            "failure, disk full",
+            |f| {
+                f.ending = Ending::Exited(1);
+                f.disk_full = true
+            },
+            Verdict::DiskLimitExceeded,
+            "exit code 1, workspace full, limit 64Mi",
+        ),
+        (
+            "failure, processes",
+            |f| {
+                f.ending = Ending::Exited(1);
+                f.pids_hits = 3
+            },
+            Verdict::ProcessLimitExceeded,
+            "exit code 1, process limit of 64 reached",
+        ),
+        (
+            "exit code",
+            |f| f.ending = Ending::Exited(137),
+            Verdict::RuntimeError,
+            "exit code 137",
+        ),
+        (
+            "signal",
+            |f| f.ending = Ending::Signaled(9),
+            Verdict::RuntimeError,
+            "killed by SIGKILL",
+        ),
+    ];
+    for (index, (name, change, verdict, message)) in rules.iter().enumerate() {
+        let mut alone = facts();
+        change(&mut alone);
+        assert_eq!(judged(&alone), (*verdict, (*message).to_owned()), "{name}");
+        // With the facts of a weaker rule below, the stronger one still decides.
+        for (weaker, weaker_change, ..) in &rules[index + 1..] {
+            let mut both = facts();
+            weaker_change(&mut both);
+            change(&mut both);
+            assert_eq!(judged(&both).0, *verdict, "{name} against {weaker}");
+        }
+    }
+}
+
+#[test]
+fn what_a_program_survives_is_no_verdict() {
+    let mut survived = facts();
+    survived.disk_full = true;
+    survived.pids_hits = 5;
+    assert_eq!(judged(&survived), (Verdict::Accepted, String::new()));
+}
+
+#[test]
+fn limits_are_met_not_exceeded_at_their_value() {
+    let mut at_limit = facts();
+    at_limit.cpu_time = LIMITS.cpu_time;
+    at_limit.stdout_bytes = LIMITS.output;
+    assert_eq!(judged(&at_limit).0, Verdict::Accepted);
+}
+
+#[test]
+fn a_wrong_answer_counts_only_after_everything_else() {
+    let difference = difference();
+    let of = |facts: &RunFacts| match of_run(facts, &LIMITS, Expectation::Test(Err(&difference))) {
+        Outcome::Judged(judged) => (judged.verdict, judged.message),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        of(&facts()),
+        (
+            Verdict::WrongAnswer,
+            "line 1, byte 1: expected \"a\", got the end of the output".to_owned()
+        )
+    );
+    let failed = RunFacts {
+        ending: Ending::Exited(1),
+        ..facts()
+    };
+    assert_eq!(of(&failed).0, Verdict::RuntimeError);
+}
+
+#[test]
+fn a_command_that_cannot_be_started_names_errno_and_path() {
+    let rows = [
+        (2, "ENOENT (no such file or directory)"),
+        (13, "EACCES (permission denied)"),
+        (8, "ENOEXEC (not an executable format)"),
+    ];
+    for (errno, name) in rows {
+        let not_started = RunFacts {
+            ending: Ending::NotStarted {
+                errno,
+                path: "./ma\nin".to_owned(),
+            },
+            ..facts()
+        };
+        let (verdict, message) = judged(&not_started);
+        assert_eq!(verdict, Verdict::RuntimeError);
+        assert_eq!(message, format!("cannot start ./ma\\nin: {name}"));
+    }
+}
+
+#[test]
+fn a_segmentation_fault_points_at_the_stack_limit() {
+    let fault = RunFacts {
+        ending: Ending::Signaled(SIGSEGV),
+        ..facts()
+    };
+    let message = "killed by SIGSEGV (hint: deep recursion needs more than the stack limit of 8Mi)";
+    assert_eq!(judged(&fault), (Verdict::RuntimeError, message.to_owned()));
+}
+
+#[test]
+fn a_step_fails_as_compile_error_in_the_words_of_its_limit_or_of_the_compiler() {
+    let rows: [(&str, RunFacts, &[u8], &str); 8] = [
+        (
+            "compiler",
+            RunFacts {
+                ending: Ending::Exited(1),
+                ..facts()
+            },
+            b"\nmain.c:1: error\nmore",
+            "exit code 1: main.c:1: error",
+        ),
+        (
+            "compiler, silent",
+            RunFacts {
+                ending: Ending::Exited(1),
+                ..facts()
+            },
+            b"",
+            "exit code 1",
+        ),
+        (
+            "compiler, killed",
+            RunFacts {
+                ending: Ending::Signaled(6),
+                ..facts()
+            },
+            b"abort\x1b",
+            "killed by SIGABRT: abort\\x1b",
+        ),
+        (
+            "memory",
+            RunFacts {
+                oom_kills: 1,
+                ending: Ending::Exited(1),
+                ..facts()
+            },
+            b"cc1: fatal",
+            "memory peak 10Mi, limit 256Mi",
+        ),
+        (
+            "processes",
+            RunFacts {
+                pids_hits: 1,
+                ending: Ending::Exited(1),
+                ..facts()
+            },
+            b"fork",
+            "exit code 1, process limit of 64 reached",
+        ),
+        (
+            "file size",
+            RunFacts {
+                ending: Ending::Signaled(SIGXFSZ),
+                ..facts()
+            },
+            b"ld",
+            "killed by SIGXFSZ: a file beyond the file size limit of 64Mi",
+        ),
+        (
+            "disk",
+            RunFacts {
+                ending: Ending::Exited(1),
+                disk_full: true,
+                ..facts()
+            },
+            b"ld",
+            "exit code 1, workspace full, limit 64Mi",
+        ),
+        (
+            "not started",
+            RunFacts {
+                ending: Ending::NotStarted {
+                    errno: 2,
+                    path: "gxx".to_owned(),
+                },
+                ..facts()
+            },
+            b"",
+            "cannot start gxx: ENOENT (no such file or directory)",
+        ),
+    ];
+    for (name, facts, stderr, message) in rows {
+        let mut recorder = Recorder::new(None);
+        recorder.push(stderr);
+        let outcome = of_step(&facts, &LIMITS, &recorder.finish());
+        assert_eq!(
+            outcome,
+            Outcome::Judged(Judged::new(Verdict::CompileError, message)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupt_says_nothing_about_the_program() {
+    let interrupted = RunFacts {
+        ending: Ending::Signaled(9),
+        breach: Some(Breach::Interrupted),
+        ..facts()
+    };
+    assert_eq!(
+        of_run(&interrupted, &LIMITS, Expectation::Completion),
+        Outcome::Interrupted
+    );
+    let before = RunFacts {
+        ending: Ending::Signaled(SIGSYS),
+        ..interrupted
+    };
+    assert!(
+        matches!(
+            of_run(&before, &LIMITS, Expectation::Completion),
+            Outcome::Judged(_)
+        ),
+        "it had failed before"
+    );
+}
+
+#[test]
+fn an_end_that_no_limit_explains_is_not_the_programs() {
+    let killed = RunFacts {
+        ending: Ending::Killed,
+        ..facts()
+    };
+    assert_eq!(
+        of_run(&killed, &LIMITS, Expectation::Completion),
+        Outcome::Unexplained
+    );
+    let for_memory = RunFacts {
+        oom_kills: 1,
+        ..killed
+    };
+    assert_eq!(judged(&for_memory).0, Verdict::MemoryLimitExceeded);
+}
+
+#[test]
+fn the_first_test_in_order_that_is_not_accepted_is_the_jobs_verdict() {
+    let of = |verdict| Judged::new(verdict, "");
+    let (ok, wrong, broken) = (
+        of(Verdict::Accepted),
+        of(Verdict::WrongAnswer),
+        of(Verdict::JudgeError),
+    );
+    type Row<'a> = (
+        &'a str,
+        Vec<Option<&'a Judged>>,
+        Option<(usize, Verdict)>,
+        &'a str,
+    );
+    let rows: [Row<'_>; 5] = [
+        ("all accepted", vec![Some(&ok), Some(&ok)], None, "AA"),
+        (
+            "first failure",
+            vec![Some(&ok), Some(&wrong), Some(&broken)],
+            Some((1, Verdict::WrongAnswer)),
+            "AWj",
+        ),
+        (
+            "judge error first",
+            vec![Some(&broken), Some(&wrong)],
+            Some((0, Verdict::JudgeError)),
+            "jW",
+        ),
+        (
+            "skipped ones say nothing",
+            vec![None, Some(&wrong), None],
+            Some((1, Verdict::WrongAnswer)),
+            "sWs",
+        ),
+        ("none", vec![], None, ""),
+    ];
+    for (name, tests, expected, letters) in rows {
+        let found = of_tests(tests.iter().copied()).map(|(index, judged)| (index, judged.verdict));
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(pattern(tests), letters, "{name}");
+    }
+}
+
+#[test]
+fn sizes_read_as_manifests_write_them() {
+    let rows = [
+        (0, "0 bytes"),
+        (1000, "1000 bytes"),
+        (1024, "1Ki"),
+        (1536, "1536 bytes"),
+        (64 << 20, "64Mi"),
+        (3 << 30, "3Gi"),
+    ];
+    for (bytes, text) in rows {
+        assert_eq!(size(bytes), text);
+    }
+}
+
+fn any_facts() -> impl Strategy<Value = RunFacts> {
+    let ending = prop_oneof![
+        (0i32..256).prop_map(Ending::Exited),
+        (1i32..65).prop_map(Ending::Signaled),
+        (1i32..140, "[a-z./]{0,20}").prop_map(|(errno, path)| Ending::NotStarted { errno, path }),
+        Just(Ending::Killed),
+    ];
+    let breach = prop::option::of(prop_oneof![
+        Just(Breach::CpuTime),
+        Just(Breach::WallTime),
+        Just(Breach::Memory),
+        Just(Breach::Output),
+        Just(Breach::Interrupted),
+    ]);
+    let numbers = (
+        0u64..8000,
+        0u64..8000,
+        prop::option::of(any::<u64>()),
+        0u64..3,
+        0u64..3,
+        any::<bool>(),
+        any::<u64>(),
+        any::<u64>(),
+    );
+    (ending, breach, numbers).prop_map(
+        |(
+            ending,
+            breach,
+            (cpu, wall, memory_peak, oom_kills, pids_hits, disk_full, stdout_bytes, stderr_bytes),
+        )| RunFacts {
+            ending,
+            breach,
+            cpu_time: Duration::from_millis(cpu),
+            wall_time: Duration::from_millis(wall),
+            memory_peak,
+            oom_kills,
+            pids_hits,
+            disk_full,
+            stdout_bytes,
+            stderr_bytes,
+            ..facts()
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_run_has_one_outcome_that_only_its_facts_decide(facts in any_facts(), wrong in any::<bool>()) {
+        let difference = difference();
+        let expectation = Expectation::Test(if wrong { Err(&difference) } else { Ok(()) });
+        let outcome = of_run(&facts, &LIMITS, expectation);
+        prop_assert_eq!(&outcome, &of_run(&facts, &LIMITS, expectation));
+        match outcome {
+            Outcome::Judged(judged) => {
+                // Only the program's own ends, each with a letter, and a reason unless it passed.
+                prop_assert!(judged.verdict.class() != VerdictClass::NotProgram);
+                prop_assert!(judged.verdict.letter().is_some());
+                prop_assert_eq!(judged.message.is_empty(), judged.passed());
+                prop_assert!(judged.message.len() < 512);
+                prop_assert!(!judged.passed() || facts.ending == Ending::Exited(0) && facts.breach.is_none());
+            }
+            Outcome::Interrupted => prop_assert_eq!(facts.breach, Some(Breach::Interrupted)),
+            Outcome::Unexplained => prop_assert!(facts.ending == Ending::Killed && facts.breach.is_none()),
+        }
+    }
+
+    #[test]
+    fn a_step_fails_exactly_when_a_run_would(facts in any_facts()) {
+        let step = of_step(&facts, &LIMITS, &Captured::empty());
+        match of_run(&facts, &LIMITS, Expectation::Completion) {
+            Outcome::Judged(judged) if judged.passed() => prop_assert_eq!(step, Outcome::Judged(judged)),
+            Outcome::Judged(_) => {
+                let failed = matches!(step, Outcome::Judged(Judged { verdict: Verdict::CompileError, .. }));
+                prop_assert!(failed);
+            }
+            other => prop_assert_eq!(step, other),
+        }
+    }
+}
