@@ -38,8 +38,6 @@ pub(crate) const ATTR_NOEXEC: u64 = 8;
 /// A tree that is this process's root.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
-    /// Top-level directories and symbolic links of the image.
-    pub(crate) image: Image,
     /// The same directories as init mounts them: name below the overlay, and mount point.
     pub(crate) shown: Vec<(CString, CString)>,
     /// Data of the overlay that shows the image.
@@ -124,7 +122,6 @@ pub(crate) fn build(
         shown,
         rules: rules(image, &volumes),
         volumes: volumes.into_iter().map(|volume| volume.mount).collect(),
-        image: image.clone(),
         overlay: c_string("lowerdir=/.p/points:/.p/ours:/.p/base")?,
         steps: job.steps,
     })
@@ -212,12 +209,17 @@ fn devices(at: &Path) -> Result<(), SandboxError> {
 /// The tree that steps share: /work, /tmp, /dev/shm and HOME in one tmpfs of the workspace's size.
 fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError> {
     tmpfs(at, &workspace_options(workspace))?;
+    let context = || format!("make directories in {}", at.display());
+    // By descriptor: the way there is closed to the owner.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let steps = rustix::fs::openat(CWD, at, flags, Mode::empty())
+        .or_layer(Layer::Workspace, context)?;
     sys::set_fs_ids(owner).or_layer(Layer::Workspace, || format!("take fsuid {owner}"))?;
     let made = ["work", "tmp", "shm", "home"]
         .iter()
-        .try_for_each(|name| directory(&at.join(name), 0o755));
+        .try_for_each(|name| rustix::fs::mkdirat(&steps, *name, Mode::from_raw_mode(0o755)));
     sys::set_fs_ids(0).or_layer(Layer::Workspace, || "take fsuid 0".into())?;
-    made
+    made.or_layer(Layer::Workspace, context)
 }
 
 /// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
