@@ -192,6 +192,8 @@ pub enum Step {
 /// Facts that are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Count {
+    /// A verdict was stored; `None`: one that this build does not know.
+    Stored(Option<Verdict>),
     /// An attempt failed for a reason that is not the program's.
     InfrastructureFailure(Uid, String),
     /// The API server refused a status for good.
@@ -377,6 +379,12 @@ impl Decider {
     #[must_use]
     pub fn synced(&self) -> bool {
         self.jobs_synced && self.nodes_synced
+    }
+
+    /// Whether the caches that this process needs are filled: a follower has no use for jobs.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.nodes_synced && (self.jobs_synced || self.epoch().is_none())
     }
 
     /// Figures for the metrics page.

@@ -9,9 +9,22 @@
 //!
 //! `decide`, `placement`, `fair_share`, `status` and the pure parts of the others decide; the rest carries out.
 
+pub mod agents;
+pub mod client;
 pub mod clock;
+pub mod controller;
 pub mod decide;
+pub mod engine;
 pub mod fair_share;
+pub mod gate;
+pub mod lease;
+pub mod loader;
+pub mod metrics;
 pub mod names;
+pub mod operator;
+pub mod options;
 pub mod placement;
 pub mod status;
+pub mod status_writer;
+pub mod tls;
+pub mod ttl;

@@ -290,7 +290,7 @@ impl Decider {
         };
         if sent.cancelled.is_some_and(|until| until <= now.mono) {
             self.conclude_cancelled(uid, now);
-        } else if sent.overdue(active_deadline) <= now.mono {
+        } else if super::job::Sent::overdue(active_deadline) <= now.mono {
             self.deadline_over(uid, None, now);
         } else if sent.announce_at().is_some_and(|at| at <= now.mono) {
             self.announce(uid, now);

@@ -230,8 +230,7 @@ impl Decider {
             epoch,
             attempt: job.ledger.attempt,
         };
-        let left = job.active_deadline().saturating_sub(now.mono);
-        let deadline = left.min(job.facts.attempt_deadline);
+        let deadline = job.active_deadline().saturating_sub(now.mono);
         job.used = true;
         job.ledger.node = Some(node.clone());
         job.ledger.dispatched = Some(now.wall);
@@ -241,7 +240,6 @@ impl Decider {
             run: run.clone(),
             started: None,
             announced: false,
-            deadline: now.mono.saturating_add(job.facts.attempt_deadline),
             cancelled: None,
         });
         let order = RunOrder {

@@ -37,8 +37,6 @@ pub struct JobFacts {
     pub max_queue: Duration,
     /// From creation or resume to the end, waiting and retries included.
     pub active_deadline: Duration,
-    /// Longest time one attempt may take.
-    pub attempt_deadline: Duration,
     /// Time to live after the end; `None`: the operator's default.
     pub ttl: Option<Duration>,
     /// `spec.suspend`.
@@ -121,8 +119,6 @@ pub(super) struct Sent {
     pub(super) started: Option<Duration>,
     /// Whether `Running` was written or is not wanted.
     pub(super) announced: bool,
-    /// When the attempt's own time is over.
-    pub(super) deadline: Duration,
     /// The user's cancel was passed on; what the agent does not report until then the operator writes itself.
     pub(super) cancelled: Option<Duration>,
 }
@@ -247,10 +243,8 @@ impl Job {
 
 impl Sent {
     /// When the operator ends it, should its agent not have done it.
-    pub(super) fn overdue(&self, active_deadline: Duration) -> Duration {
-        self.deadline
-            .min(active_deadline)
-            .saturating_add(DEADLINE_SLACK)
+    pub(super) fn overdue(active_deadline: Duration) -> Duration {
+        active_deadline.saturating_add(DEADLINE_SLACK)
     }
 
     /// When `Running` is written.
@@ -264,6 +258,6 @@ impl Sent {
         [self.announce_at(), self.cancelled]
             .into_iter()
             .flatten()
-            .fold(self.overdue(active_deadline), Duration::min)
+            .fold(Self::overdue(active_deadline), Duration::min)
     }
 }

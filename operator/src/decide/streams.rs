@@ -152,10 +152,6 @@ impl Decider {
             run: held.run.clone(),
             started: held.started.map(|age| now.mono.saturating_sub(age)),
             announced: job.facts.recorded.running,
-            deadline: now
-                .mono
-                .saturating_sub(age)
-                .saturating_add(job.facts.attempt_deadline),
             cancelled: None,
         });
     }

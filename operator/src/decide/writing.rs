@@ -313,7 +313,11 @@ impl Decider {
                 self.acknowledge(uid);
                 self.reserved(uid, now);
             }
-            WriteKind::Final => return self.finish(uid, now),
+            WriteKind::Final => {
+                self.out
+                    .push(Step::Count(Count::Stored(draft.status.verdict())));
+                return self.finish(uid, now);
+            }
         }
         self.start_next(uid);
     }

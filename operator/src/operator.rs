@@ -1,0 +1,256 @@
+//! The operator as a whole: starts the parts in order, and ends them in order.
+//!
+//! In: settings, a client, a signal. Out: nothing until the end: `Ok` after a shutdown, an error when leadership or
+//! a part without which nothing works is lost. A process has at most one term: who loses the Lease ends, and is
+//! started again by whoever supervises it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::Api;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::agents::review::Reviewer;
+use crate::agents::streams::Streams;
+use crate::agents::{Agents, Role, ServeError};
+use crate::clock::Clock;
+use crate::controller;
+use crate::decide::{Decider, Event, Rules};
+use crate::engine::{self, Ports};
+use crate::lease::{self, Leader, LeaseError};
+use crate::loader::Loader;
+use crate::metrics::{Health, Metrics, Pages};
+use crate::options::Options;
+use crate::status_writer::StatusWriter;
+use crate::tls::{Certificate, TlsError};
+use crate::ttl::{self, Keeper};
+
+/// Events that may wait for the engine; their senders wait beyond it.
+const EVENTS: usize = 1024;
+/// Longest time for results to be stored at a shutdown.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Why the operator ended.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// No certificate.
+    #[error("no certificate for agents")]
+    Tls(#[source] TlsError),
+    /// The pages cannot be served.
+    #[error("cannot serve /metrics, /healthz and /readyz (hint: --metrics-listen)")]
+    Pages(#[source] std::io::Error),
+    /// Agents cannot be served.
+    #[error("cannot serve agents")]
+    Agents(#[source] ServeError),
+    /// Leadership is lost.
+    #[error("leadership is lost")]
+    Lease(#[source] LeaseError),
+    /// A part ended by itself.
+    #[error("a part of the operator ended unexpectedly")]
+    Part,
+}
+
+/// What starts now and is told later.
+struct Wiring {
+    events: mpsc::Sender<Event>,
+    role: watch::Sender<Role>,
+    may_write: watch::Sender<bool>,
+    enlist: watch::Receiver<BTreeSet<crate::names::NodeName>>,
+    unstored: watch::Receiver<usize>,
+    keeper: (Keeper, mpsc::UnboundedReceiver<ttl::Note>),
+}
+
+/// Runs until `shutdown` is ready or something is lost.
+///
+/// # Errors
+/// [`OperatorError`] for everything but a shutdown.
+pub async fn run(
+    options: Options,
+    client: Client,
+    clock: Clock,
+    identity: String,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), OperatorError> {
+    let mut parts = JoinSet::new();
+    let wiring = start(&options, &client, &clock, &mut parts)?;
+    let settings = lease::Settings {
+        namespace: options.lease_namespace.clone(),
+        name: options.lease_name.clone(),
+        identity,
+        duration: options.lease_duration,
+    };
+    let mut shutdown = std::pin::pin!(shutdown);
+    let api = Api::namespaced(client.clone(), &settings.namespace);
+    let (holder, holders) = watch::channel(None);
+    parts.spawn(tell_followers(holders, wiring.role.clone()));
+    let (mut leader, epoch, former) = tokio::select! {
+        won = Leader::win(api, settings, clock.clone(), &holder) => won,
+        () = &mut shutdown => return Ok(()),
+        ended = parts.join_next() => return part_ended(ended),
+    };
+    tracing::info!(term = epoch.transitions, ?former, "leading");
+    if wiring
+        .events
+        .send(Event::Leading(epoch, former))
+        .await
+        .is_err()
+    {
+        return Err(OperatorError::Part);
+    }
+    wiring.may_write.send_replace(true);
+    wiring.role.send_replace(Role::Leader);
+    let (keeper, notes) = wiring.keeper;
+    parts.spawn(endless(keeper.run(notes)));
+    let watch = controller::jobs(client, options.max_active_deadline, wiring.events.clone());
+    parts.spawn(endless(watch));
+    tokio::select! {
+        lost = leader.keep(wiring.enlist, &wiring.events, &wiring.may_write) => {
+            // Nothing may be written from here on: the next leader may have begun.
+            wiring.may_write.send_replace(false);
+            return Err(OperatorError::Lease(lost));
+        }
+        ended = parts.join_next() => return part_ended(ended),
+        () = &mut shutdown => {}
+    }
+    tracing::info!("shutting down: storing what has arrived");
+    wiring.role.send_replace(Role::Follower(None));
+    // No more jobs are sent; results still go out.
+    let _ = wiring.events.send(Event::Fenced).await;
+    let mut unstored = wiring.unstored;
+    if tokio::time::timeout(FLUSH, unstored.wait_for(|count| *count == 0))
+        .await
+        .is_err()
+    {
+        tracing::warn!("some verdicts are not stored; their agents keep them for the next leader");
+    }
+    wiring.may_write.send_replace(false);
+    leader.release().await;
+    Ok(())
+}
+
+/// Starts every part that a follower has too.
+fn start(
+    options: &Options,
+    client: &Client,
+    clock: &Clock,
+    parts: &mut JoinSet<Result<(), OperatorError>>,
+) -> Result<Wiring, OperatorError> {
+    let metrics = Metrics::default();
+    let health = Health::new(clock.clone());
+    let (pages, seconds) = Pages::new(&metrics, health.clone());
+    let pages = pages.serve(options.metrics_listen);
+    parts.spawn(async move { pages.await.map_err(OperatorError::Pages) });
+
+    let (events, receiver) = mpsc::channel(EVENTS);
+    let (may_write, may_writes) = watch::channel(false);
+    let (role, roles) = watch::channel(Role::Follower(None));
+    let (enlist, enlisted) = watch::channel(BTreeSet::new());
+    let (unstored, unstoreds) = watch::channel(0);
+    let (writer, orders) = mpsc::unbounded_channel();
+    let (loader, loads) = mpsc::unbounded_channel();
+    let (keeper, notes) = mpsc::unbounded_channel();
+    let streams = Streams::default();
+
+    let certificate = Certificate::load(options.certificate()).map_err(OperatorError::Tls)?;
+    let tls = certificate.server_config().map_err(OperatorError::Tls)?;
+    parts.spawn(endless(certificate.keep_fresh()));
+    let agents = Agents {
+        role: roles,
+        reviewer: Arc::new(Reviewer::new(
+            client.clone(),
+            options.audience.clone(),
+            options.agent_service_account.clone(),
+        )),
+        streams: streams.clone(),
+        events: events.clone(),
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    };
+    let serving = agents.serve(options.listen, tls);
+    parts.spawn(async move { serving.await.map_err(OperatorError::Agents) });
+
+    let status_writer = StatusWriter::new(
+        client.clone(),
+        events.clone(),
+        may_writes,
+        metrics.clone(),
+        seconds,
+        clock.clone(),
+    );
+    parts.spawn(endless(status_writer.run(orders)));
+    parts.spawn(endless(
+        Loader::new(client.clone(), events.clone()).run(loads),
+    ));
+    parts.spawn(endless(controller::nodes(client.clone(), events.clone())));
+    let rules = Rules {
+        agent_grace: options.agent_grace,
+        spec_cache: options.spec_cache,
+        default_ttl: options.default_ttl,
+    };
+    let ports = Ports {
+        writer,
+        loader,
+        keeper,
+        enlist,
+        streams,
+        metrics: metrics.clone(),
+        health,
+        unstored,
+    };
+    parts.spawn(endless(engine::run(
+        Decider::new(rules),
+        receiver,
+        ports,
+        clock.clone(),
+    )));
+    let settings = ttl::Settings {
+        default_ttl: options.default_ttl,
+        max_finished: options.max_finished,
+    };
+    let keeper = Keeper::new(client.clone(), settings, clock.clone(), metrics);
+    Ok(Wiring {
+        events,
+        role,
+        may_write,
+        enlist: enlisted,
+        unstored: unstoreds,
+        keeper: (keeper, notes),
+    })
+}
+
+/// Tells the server for agents who leads, while it is not this process.
+async fn tell_followers(
+    mut holders: watch::Receiver<Option<String>>,
+    role: watch::Sender<Role>,
+) -> Result<(), OperatorError> {
+    while holders.changed().await.is_ok() {
+        let holder = holders.borrow_and_update().clone();
+        role.send_if_modified(|role| {
+            let following = *role != Role::Leader;
+            if following {
+                *role = Role::Follower(holder);
+            }
+            following
+        });
+    }
+    // The candidate has won, or the process ends.
+    std::future::pending().await
+}
+
+/// A part that never ends by itself.
+async fn endless(part: impl Future<Output = ()>) -> Result<(), OperatorError> {
+    part.await;
+    Err(OperatorError::Part)
+}
+
+fn part_ended(
+    ended: Option<Result<Result<(), OperatorError>, tokio::task::JoinError>>,
+) -> Result<(), OperatorError> {
+    match ended {
+        Some(Ok(Err(error))) => Err(error),
+        _ => Err(OperatorError::Part),
+    }
+}
