@@ -132,7 +132,9 @@ pub(super) fn remove_tree(
 /// Removes a child without children; what still lives in it is killed first.
 pub(super) fn remove_child(dir: &Dir, name: &str) -> Result<(), CgroupError> {
     match dir.remove(name, Duration::ZERO) {
-        Err(CgroupError::Remove { errno: Errno::BUSY, .. }) => {
+        Err(CgroupError::Remove {
+            errno: Errno::BUSY, ..
+        }) => {
             if let Ok(child) = dir.child(name) {
                 kill_all(&child, Instant::now() + PATIENCE, PATIENCE)?;
             }

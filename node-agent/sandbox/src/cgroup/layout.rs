@@ -231,27 +231,18 @@ fn decide(
     allow_v1: bool,
 ) -> Result<(CgroupVersion, Vec<Hierarchy>), Refusal> {
     let mounts: Vec<Mount<'_>> = mountinfo.lines().filter_map(parse_mount).collect();
-    let v2 = decide_v2(&mounts, memberships, controllers_of);
-    if let Ok(hierarchy) = v2 {
-        return Ok((CgroupVersion::V2, vec![hierarchy]));
+    let v2 = match decide_v2(&mounts, memberships, controllers_of) {
+        Ok(hierarchy) => return Ok((CgroupVersion::V2, vec![hierarchy])),
+        Err(refusal) => refusal,
+    };
+    // A machine that has the memory controller on v1 can have it nowhere else.
+    if !mounts.iter().any(|mount| mount.carries("memory")) {
+        return Err(v2);
     }
-    let v1 = decide_v1(&mounts, memberships);
-    match (v1, v2) {
-        (Ok(hierarchies), _) if allow_v1 => Ok((CgroupVersion::V1, hierarchies)),
-        (Ok(_), _) => Err(Refusal::V1NotAllowed),
-        // A machine that has the memory controller on v1 can have it nowhere else.
-        (Err(refusal @ Refusal::Missing { .. }), _)
-            if mounts.iter().any(|mount| mount.carries("memory")) =>
-        {
-            Err(if allow_v1 {
-                refusal
-            } else {
-                Refusal::V1NotAllowed
-            })
-        }
-        (Err(_), Err(refusal)) => Err(refusal),
-        (Err(_), Ok(hierarchy)) => Ok((CgroupVersion::V2, vec![hierarchy])),
+    if !allow_v1 {
+        return Err(Refusal::V1NotAllowed);
     }
+    decide_v1(&mounts, memberships).map(|hierarchies| (CgroupVersion::V1, hierarchies))
 }
 
 fn decide_v2(
@@ -415,3 +406,6 @@ fn unescape(text: &str) -> String {
     plain.push_str(rest);
     plain
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,12 +122,17 @@ impl Group {
 
     /// Removes a child; what still lives in it (a run that was given up) is killed.
     fn remove(&self, name: &str) -> Result<(), CgroupError> {
-        self.dirs.iter().try_for_each(|dir| claim::remove_child(dir, name))
+        self.dirs
+            .iter()
+            .try_for_each(|dir| claim::remove_child(dir, name))
     }
 
     /// One writable `tasks` file per hierarchy.
     fn tasks(&self) -> Result<Vec<KeptFile>, CgroupError> {
-        self.dirs.iter().map(|dir| dir.keep("tasks", true)).collect()
+        self.dirs
+            .iter()
+            .map(|dir| dir.keep("tasks", true))
+            .collect()
     }
 }
 
@@ -267,7 +272,7 @@ impl Slot {
     pub(super) fn begin_run(
         &mut self,
         kind: RunKind,
-        limits: &RunLimits
+        limits: &RunLimits,
     ) -> Result<Run<'_>, CgroupError> {
         self.tidy()?;
         let cell = match kind {
@@ -345,12 +350,17 @@ pub(super) struct Run<'s> {
 
 impl Run<'_> {
     pub(super) fn entry(&self) -> Entry<'_> {
-        Entry { tasks: &self.cell.tasks }
+        Entry {
+            tasks: &self.cell.tasks,
+        }
     }
 
     pub(super) fn check_membership(&self, text: &str) -> Result<(), CgroupError> {
         NEEDED_V1.into_iter().try_for_each(|controller| {
-            let position = NEEDED_V1.iter().position(|name| *name == controller).unwrap_or_default();
+            let position = NEEDED_V1
+                .iter()
+                .position(|name| *name == controller)
+                .unwrap_or_default();
             let dir = &self.cell.group.dirs[self.cell.group.index[position]];
             check_member(dir, membership(text, controller))
         })
