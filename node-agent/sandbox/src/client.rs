@@ -254,7 +254,7 @@ impl Slot {
                         return Err(self.lost(error));
                     }
                 },
-                Found::NotFound => Collected::NotFound,
+                Found::Nothing => Collected::NotFound,
                 Found::NotRegular => Collected::NotRegular,
                 Found::TooLarge { size } => Collected::TooLarge { size },
             });
@@ -348,7 +348,7 @@ fn run_on(
         .fds
         .try_into()
         .map_err(|_| SandboxError::new(Layer::Spawner, "a run without streams"))?;
-    Streams::new(worker.as_fd(), stdin, stdout, stderr, plan.limits.output, io)?.to_the_end()
+    Streams::new(worker.as_fd(), stdin, stdout, stderr, plan.limits.output, io)?.carry()
 }
 
 /// A memfd that nobody can change any more.

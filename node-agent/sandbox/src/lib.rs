@@ -12,7 +12,7 @@
 //!           └ job           own user namespace; ordered lockdown; execve
 //! ```
 
-mod cgroup;
+pub mod cgroup;
 mod client;
 mod error;
 pub mod facts;

@@ -201,7 +201,7 @@ impl<'m> Slot<'m> {
             socket: socket.as_fd(),
             cgroup,
         };
-        let (facts, work) = watch.to_the_end()?;
+        let (facts, work) = watch.follow()?;
         Ok(Outcome { facts, work })
     }
 

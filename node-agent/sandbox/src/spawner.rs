@@ -118,6 +118,7 @@ fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxE
         cgroup: cgroups.version(),
         memory_budget,
         piped_core_pattern: core_pattern.starts_with(['|', '@']),
+        leftovers: cgroups.leftovers().to_vec(),
         spawner_pid: me.as_raw_pid(),
     };
     let machine = Machine {

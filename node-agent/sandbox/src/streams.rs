@@ -73,9 +73,7 @@ impl<'w, 'a> Streams<'w, 'a> {
 
     /// Carries the streams until the worker reports. The outer error means that the worker is lost, the inner one
     /// is the worker's own refusal.
-    pub(crate) fn to_the_end(
-        mut self,
-    ) -> Result<Result<RunFacts, SandboxError>, SandboxError> {
+    pub(crate) fn carry(mut self) -> Result<Result<RunFacts, SandboxError>, SandboxError> {
         self.feed();
         loop {
             for source in self.wait()? {

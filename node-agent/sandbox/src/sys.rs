@@ -17,9 +17,8 @@ fn checked(value: c_long) -> Result<c_long> {
     if value >= 0 {
         return Ok(value);
     }
-    // SAFETY: __errno_location always returns the calling thread's errno.
-    let errno = unsafe { *libc::__errno_location() };
-    Err(Errno::from_raw_os_error(errno))
+    let errno = std::io::Error::last_os_error().raw_os_error();
+    Err(errno.map_or(Errno::INVAL, Errno::from_raw_os_error))
 }
 
 /// Which side of a fork this is.

@@ -76,7 +76,7 @@ const SOCKET: u64 = 4;
 
 impl Watch<'_> {
     /// Watches until init has been reaped, and says what happened.
-    pub(crate) fn to_the_end(mut self) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
+    pub(crate) fn follow(mut self) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
         let mut seen = Seen::default();
         let born = Instant::now();
         let poll = match self.poll_set() {
@@ -136,12 +136,12 @@ impl Watch<'_> {
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
         let spare = rustix::buffer::spare_capacity(events);
-        if let Err(errno) = epoll::wait(poll, spare, Some(&timeout)) {
-            if errno != Errno::INTR {
-                seen.fault(SandboxError::new(Layer::Spawner, format!("epoll: {errno}")));
-                self.kill();
-                return true;
-            }
+        if let Err(errno) = epoll::wait(poll, spare, Some(&timeout))
+            && errno != Errno::INTR
+        {
+            seen.fault(SandboxError::new(Layer::Spawner, format!("epoll: {errno}")));
+            self.kill();
+            return true;
         }
         let mut dead = false;
         for event in events.iter() {

@@ -172,7 +172,7 @@ impl<'m> Worker<'m> {
             .iter()
             .map(|(path, max_size)| match &job.work {
                 Some(work) => open(work, path, *max_size, &mut fds),
-                None => Found::NotFound,
+                None => Found::Nothing,
             })
             .collect();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
@@ -241,7 +241,7 @@ impl<'m> Worker<'m> {
 fn open(work: &OwnedFd, path: &str, max_size: u64, fds: &mut Vec<OwnedFd>) -> Found {
     let file = match open_output(work.as_fd(), path) {
         Ok(file) => file,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Found::NotFound,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Found::Nothing,
         Err(_) => return Found::NotRegular,
     };
     match output_size(file.as_fd()) {
