@@ -9,7 +9,10 @@ mod deadline;
 mod field;
 pub mod inputs;
 pub mod job;
+pub mod patterns;
 pub mod quantity;
+pub mod rules;
+mod schema;
 pub mod spec;
 pub mod status;
 mod validate;
@@ -19,6 +22,7 @@ pub use deadline::{active_deadline, infra_retry_limit, max_queue};
 pub use field::FieldError;
 pub use inputs::{Inputs, references};
 
+pub use schema::{all_rules, crd, crd_yaml, schema, schema_with};
 pub use spec::{EvalJob, EvalJobSpec};
 pub use status::{
     Condition, ConditionStatus, ConditionType, EvalJobStatus, Reason, Verdict, VerdictClass,

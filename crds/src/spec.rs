@@ -11,6 +11,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds;
+use crate::patterns;
 use crate::quantity::Quantity;
 use crate::status::EvalJobStatus;
 
@@ -27,6 +29,7 @@ use crate::status::EvalJobStatus;
     shortname = "ej",
     category = "eval",
     namespaced,
+    schema = "disabled",
     status = "EvalJobStatus",
     derive = "Default",
     derive = "PartialEq",
@@ -40,7 +43,7 @@ pub struct EvalJobSpec {
     /// image the agent was told to use; `evaljob-agent run` without one uses the machine's system directories,
     /// read-only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = bounds::IMAGE), regex(pattern = patterns::IMAGE))]
     pub image: Option<String>,
 
     /// When the image is fetched: Always, IfNotPresent or Never. Default: IfNotPresent.
@@ -49,50 +52,50 @@ pub struct EvalJobSpec {
 
     /// Files placed in /work before the first step, owned by the run; at most 64, each path once. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = bounds::FILES), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["path"]))]
     pub files: Vec<File>,
 
     /// Read-only trees the runs see, each at its own mount path; at most 8, each name once. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = bounds::VOLUMES), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub volumes: Vec<Volume>,
 
     /// Preparation, such as compiling: each step runs once, in order, in /work, and what it leaves there is what
     /// tests start from. A failing step ends the job as CompileError. At most 8, each name once. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = bounds::STEPS), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub steps: Vec<Step>,
 
     /// Program and first arguments. The program is looked up on the PATH of the root file system, never on the
     /// node's. Required; 1 to 64 items of at most 4 KiB.
-    #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
+    #[schemars(length(min = 1, max = bounds::ARGV), inner(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL)))]
     pub command: Vec<String>,
 
     /// Arguments appended to command; command, args and a test's args have at most 64 items together. Default:
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 63), inner(length(max = 4096)))]
+    #[schemars(length(max = bounds::ARGS), inner(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL)))]
     pub args: Vec<String>,
 
     /// Environment of steps, tests and the single run; nothing of the agent's own environment is inherited. Given
     /// unless set here: PATH, HOME, USER, LANG=C.UTF-8, TMPDIR. At most 128, each name once. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = bounds::ENV), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Vec<EnvVar>,
 
     /// Directory in which steps, tests and the single run start; absolute. Default: /work.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = bounds::PATH))]
     pub working_dir: Option<String>,
 
     /// Standard input of the single run, as text; only without tests. Default: end of file at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE))]
     pub stdin: Option<String>,
 
     /// Standard input of the single run, in base64; only without tests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE), regex(pattern = patterns::BASE64))]
     pub stdin_base64: Option<String>,
 
     /// Standard input of the single run, read from elsewhere; only without tests.
@@ -102,7 +105,7 @@ pub struct EvalJobSpec {
     /// Tests in order, each in a fresh copy of /work as the steps left it; at most 1024, each name once. Default:
     /// none: the program runs once and ends Completed when it exits with 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = bounds::TESTS), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub tests: Vec<Test>,
 
     /// How the output of a test is compared with the expected one. Default: type Tokens.
@@ -130,41 +133,44 @@ pub struct EvalJobSpec {
     /// What is collected after every process of the job is dead: exact bytes of regular files below /work or of a
     /// stream; at most 8, 256 KiB together. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = bounds::OUTPUTS))]
     pub outputs: Vec<Output>,
 
     /// Order within the namespace: higher goes first. -1000 to 1000. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1000, max = 1000))]
+    #[schemars(range(min = bounds::PRIORITY.0, max = bounds::PRIORITY.1))]
     pub priority: Option<i32>,
 
     /// Labels that a node must have; at most 16. Default: none, any node.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(
+        extend("maxProperties" = bounds::NODE_SELECTOR),
+        inner(length(max = bounds::LABEL_VALUE), regex(pattern = patterns::LABEL_VALUE))
+    )]
     pub node_selector: BTreeMap<String, String>,
 
     /// How often the job is tried again after a failure that is not the program's, such as a lost node; a verdict
     /// of the program is never retried. 0 to 10. Default: 3, so at most four attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 10))]
+    #[schemars(range(min = bounds::INFRA_RETRIES.0, max = bounds::INFRA_RETRIES.1))]
     pub infra_retry_limit: Option<i32>,
 
     /// Seconds the job may wait for a node, from creation or resumption; then it ends as DeadlineExceeded. 1 to
     /// 604800. Default: 3600.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 604_800))]
+    #[schemars(range(min = bounds::DEADLINE_SECONDS.0, max = bounds::DEADLINE_SECONDS.1))]
     pub max_queue_seconds: Option<i64>,
 
     /// Seconds from creation or resumption until the job ends as DeadlineExceeded, waiting and retries included.
     /// 1 to 604800. Default: the sum of the limits, capped by the cluster's maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 604_800))]
+    #[schemars(range(min = bounds::DEADLINE_SECONDS.0, max = bounds::DEADLINE_SECONDS.1))]
     pub active_deadline_seconds: Option<i64>,
 
     /// Seconds after its end until the job is deleted; it may be changed at any time. 0 to 31536000. Default: the
     /// operator's, 86400 unless configured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 31_536_000))]
+    #[schemars(range(min = bounds::TTL_SECONDS.0, max = bounds::TTL_SECONDS.1))]
     pub ttl_seconds_after_finished: Option<i64>,
 
     /// true: the job is not queued, and a running one is stopped and starts anew when this becomes false. Default:
@@ -195,17 +201,17 @@ pub enum ImagePullPolicy {
 pub struct File {
     /// Path relative to /work: no empty, `.` or `..` component, no control character; at most 1024 bytes, 255 for
     /// a component.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = bounds::PATH))]
     pub path: String,
 
     /// Content as text; at most 256 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE))]
     pub content: Option<String>,
 
     /// Content in base64; at most 256 KiB as encoded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE), regex(pattern = patterns::BASE64))]
     pub content_base64: Option<String>,
 
     /// Content from a ConfigMap of the job's namespace.
@@ -225,11 +231,11 @@ pub struct File {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKeyRef {
     /// Name of the ConfigMap.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = bounds::OBJECT_NAME), regex(pattern = patterns::SUBDOMAIN))]
     pub name: String,
 
     /// Key in its data or binaryData.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = bounds::OBJECT_NAME), regex(pattern = patterns::CONFIG_MAP_KEY))]
     pub key: String,
 }
 
@@ -238,11 +244,11 @@ pub struct ConfigMapKeyRef {
 #[serde(rename_all = "camelCase")]
 pub struct ImageFile {
     /// OCI reference of the image.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = bounds::IMAGE), regex(pattern = patterns::IMAGE))]
     pub image: String,
 
-    /// Path in the image, relative to its root or absolute.
-    #[schemars(length(min = 1, max = 1024))]
+    /// Path in the image, relative to its root or absolute: no empty, `.` or `..` component.
+    #[schemars(length(min = 1, max = bounds::PATH), regex(pattern = patterns::IMAGE_PATH))]
     pub path: String,
 }
 
@@ -264,12 +270,12 @@ pub struct InputSource {
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// Name, unique in the job.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = bounds::NAME), regex(pattern = patterns::NAME))]
     pub name: String,
 
     /// Where runs see it: an absolute path without empty, `.` or `..` components, not /, not /work /tmp /dev /proc
     /// /sys /home /etc or below them, not inside another volume's. It need not exist in the image.
-    #[schemars(length(min = 2, max = 1024))]
+    #[schemars(length(min = 1, max = bounds::PATH))]
     pub mount_path: String,
 
     /// Whether programs in it may be executed. Default: false.
@@ -290,7 +296,7 @@ pub struct Volume {
 #[serde(rename_all = "camelCase")]
 pub struct NodeDirectory {
     /// The name, never a path.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = bounds::NAME), regex(pattern = patterns::WORD))]
     pub name: String,
 }
 
@@ -299,7 +305,7 @@ pub struct NodeDirectory {
 #[serde(rename_all = "camelCase")]
 pub struct ImageVolume {
     /// OCI reference of the image.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = bounds::IMAGE), regex(pattern = patterns::IMAGE))]
     pub reference: String,
 }
 
@@ -308,11 +314,11 @@ pub struct ImageVolume {
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// Name, unique among the steps.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = bounds::NAME), regex(pattern = patterns::NAME))]
     pub name: String,
 
     /// Program and arguments; 1 to 64 items of at most 4 KiB.
-    #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
+    #[schemars(length(min = 1, max = bounds::ARGV), inner(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL)))]
     pub command: Vec<String>,
 
     /// Limits of this step; the defaults are those of steps, not derived from the limits of the tests.
@@ -325,11 +331,11 @@ pub struct Step {
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
     /// Name: no `=`, no NUL.
-    #[schemars(length(min = 1, max = 4096))]
+    #[schemars(length(min = 1, max = bounds::ARGUMENT), regex(pattern = patterns::VARIABLE))]
     pub name: String,
 
     /// Value: no NUL. Name and value have at most 4 KiB together.
-    #[schemars(length(max = 4096))]
+    #[schemars(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL))]
     pub value: String,
 }
 
@@ -339,17 +345,17 @@ pub struct EnvVar {
 #[serde(rename_all = "camelCase")]
 pub struct Test {
     /// Name, unique among the tests.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = bounds::NAME), regex(pattern = patterns::NAME))]
     pub name: String,
 
     /// Standard input as text; at most 256 KiB. Default: end of file at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE))]
     pub stdin: Option<String>,
 
     /// Standard input in base64; at most 256 KiB as encoded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE), regex(pattern = patterns::BASE64))]
     pub stdin_base64: Option<String>,
 
     /// Standard input, read from elsewhere.
@@ -359,12 +365,12 @@ pub struct Test {
     /// Expected standard output as text; at most 256 KiB. Default: none, and the test passes when the program exits
     /// with 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE))]
     pub expected_stdout: Option<String>,
 
     /// Expected standard output in base64; at most 256 KiB as encoded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = bounds::INLINE), regex(pattern = patterns::BASE64))]
     pub expected_stdout_base64: Option<String>,
 
     /// Expected standard output, read from elsewhere.
@@ -373,17 +379,17 @@ pub struct Test {
 
     /// Arguments appended to those of the job. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 63), inner(length(max = 4096)))]
+    #[schemars(length(max = bounds::ARGS), inner(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL)))]
     pub args: Vec<String>,
 
     /// Group: its tests count only if all of them pass. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = bounds::NAME), regex(pattern = patterns::NAME))]
     pub group: Option<String>,
 
     /// Share in the score, 0 to 1000. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1000))]
+    #[schemars(range(min = bounds::WEIGHT.0, max = bounds::WEIGHT.1))]
     pub weight: Option<i32>,
 }
 
@@ -431,13 +437,13 @@ pub struct FloatTolerance {
     /// Largest absolute difference: a decimal number as text, such as "0.001" or "1e-6". Default: 0, or 1e-6 when
     /// both tolerances are absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = bounds::TOLERANCE), regex(pattern = patterns::TOLERANCE))]
     pub absolute_tolerance: Option<String>,
 
     /// Largest difference relative to the expected value: a decimal number as text. Default: 0, or 1e-6 when both
     /// tolerances are absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = bounds::TOLERANCE), regex(pattern = patterns::TOLERANCE))]
     pub relative_tolerance: Option<String>,
 }
 
@@ -448,16 +454,16 @@ pub struct FloatTolerance {
 pub struct CheckerProgram {
     /// Its own files, placed in its own /work; the judged program never sees them. At most 64. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = bounds::FILES), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["path"]))]
     pub files: Vec<File>,
 
     /// Its own preparation, once. At most 8. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = bounds::STEPS), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub steps: Vec<Step>,
 
     /// Program and first arguments; 1 to 61 items of at most 4 KiB.
-    #[schemars(length(min = 1, max = 61), inner(length(max = 4096)))]
+    #[schemars(length(min = 1, max = bounds::CHECKER_COMMAND), inner(length(max = bounds::ARGUMENT), regex(pattern = patterns::NO_NUL)))]
     pub command: Vec<String>,
 
     /// Its limits; the defaults are those of steps.
@@ -476,7 +482,7 @@ pub struct TestPolicy {
 
     /// Tests that may run side by side, each on slots of its own; 1 to 16. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 16))]
+    #[schemars(range(min = bounds::PARALLELISM.0, max = bounds::PARALLELISM.1))]
     pub parallelism: Option<i32>,
 }
 
@@ -499,18 +505,18 @@ pub struct Limits {
     /// User and system time of all processes of the run, living and dead. 1 to 86400000. Default: 10000; steps and
     /// checker programs: 60000.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400_000))]
+    #[schemars(range(min = bounds::TIME_MILLISECONDS.0, max = bounds::TIME_MILLISECONDS.1))]
     pub cpu_time_milliseconds: Option<i64>,
 
     /// Time from the start of the program on a monotonic clock. 1 to 86400000. Default: twice the CPU time and 1000
     /// more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400_000))]
+    #[schemars(range(min = bounds::TIME_MILLISECONDS.0, max = bounds::TIME_MILLISECONDS.1))]
     pub wall_time_milliseconds: Option<i64>,
 
     /// CPUs the run sees and can use, and slots it holds. 1 to 16. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 16))]
+    #[schemars(range(min = bounds::CPUS.0, max = bounds::CPUS.1))]
     pub cpus: Option<i32>,
 
     /// All memory of the run: shared, kernel's, and files in /work, /tmp and /dev/shm, which live in memory. There
@@ -520,12 +526,12 @@ pub struct Limits {
 
     /// Processes and threads together. 1 to 32768. Default: 64; steps and checker programs: 128.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 32_768))]
+    #[schemars(range(min = bounds::PROCESSES.0, max = bounds::PROCESSES.1))]
     pub processes: Option<i32>,
 
     /// Open files of one process. 4 to 1048576. Default: 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 4, max = 1_048_576))]
+    #[schemars(range(min = bounds::OPEN_FILES.0, max = bounds::OPEN_FILES.1))]
     pub open_files: Option<i32>,
 
     /// Size of one file. 0 to 1Ti. Default: 64Mi; steps and checker programs: 256Mi.
@@ -577,7 +583,7 @@ pub struct Sandbox {
     /// Lowest version of Landlock that is acceptable; it can only raise the cluster's own minimum. 2 to 64.
     /// Default: 2.
     #[serde(rename = "minimumLandlockABI", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2, max = 64))]
+    #[schemars(range(min = bounds::LANDLOCK_ABI.0, max = bounds::LANDLOCK_ABI.1))]
     pub minimum_landlock_abi: Option<i32>,
 }
 
@@ -597,7 +603,7 @@ pub enum SeccompProfile {
 pub struct Output {
     /// Path of a regular file relative to /work: no empty, `.` or `..` component.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = bounds::PATH))]
     pub path: Option<String>,
 
     /// Stdout or Stderr of the run; with tests, of the test that decided the verdict.

@@ -1,0 +1,72 @@
+//! The spec does not change after creation, with four exceptions.
+//!
+//! The rule is made from the fields of the schema, so a new field is covered by being there.
+
+use super::Rule;
+
+/// Fields that have rules of their own, or none.
+const MUTABLE: [&str; 4] = [
+    "suspend",
+    "cancel",
+    "ttlSecondsAfterFinished",
+    "nodeSelector",
+];
+
+/// Lists that the API server compares as maps, but whose order is part of what is judged.
+const ORDERED: [&str; 2] = ["steps", "tests"];
+
+pub(super) fn rules(fields: &[(String, bool)]) -> Vec<Rule> {
+    let immutable: Vec<(&str, String)> = fields
+        .iter()
+        .filter(|(name, _)| !MUTABLE.contains(&name.as_str()))
+        .map(|(name, required)| (name.as_str(), unchanged(name, *required)))
+        .collect();
+    let rule = immutable
+        .iter()
+        .map(|(_, unchanged)| unchanged.as_str())
+        .collect::<Vec<_>>()
+        .join(" && ");
+    let changed = immutable
+        .iter()
+        .map(|(name, unchanged)| format!("{unchanged} ? '' : '{name}'"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let message = "is immutable but for suspend, cancel, ttlSecondsAfterFinished, and nodeSelector while suspended and never dispatched (hint: delete the job or create another one)";
+    vec![
+        Rule::new("spec-immutable", &[""], rule, message)
+            .on(".spec")
+            .saying(format!(
+                "'{message}; changed: ' + [{changed}].filter(f, f != '').join(', ')"
+            )),
+        Rule::new(
+            "node-selector-immutable",
+            &[""],
+            format!(
+                "{} || (has(oldSelf.spec.suspend) && oldSelf.spec.suspend && !(has(oldSelf.status) && has(oldSelf.status.attempt)))",
+                unchanged("nodeSelector", false)
+            ),
+            "may change only while the job is suspended and was never dispatched",
+        )
+        .on(".spec.nodeSelector"),
+        Rule::new(
+            "cancel-one-way",
+            &["spec"],
+            "!(has(oldSelf.cancel) && oldSelf.cancel) || (has(self.cancel) && self.cancel)",
+            "cannot be set back once it is true",
+        )
+        .on(".cancel"),
+    ]
+}
+
+/// Neither added, removed, changed nor, where it matters, put in another order.
+fn unchanged(name: &str, required: bool) -> String {
+    let (new, old) = (format!("self.spec.{name}"), format!("oldSelf.spec.{name}"));
+    let mut equal = format!("{new} == {old}");
+    if ORDERED.contains(&name) {
+        equal = format!("{equal} && {new}.map(i, i.name) == {old}.map(i, i.name)");
+    }
+    if required {
+        return format!("({equal})");
+    }
+    format!("(has({new}) == has({old}) && (!has({new}) || ({equal})))")
+}
