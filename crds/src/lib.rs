@@ -9,6 +9,7 @@ mod deadline;
 mod field;
 pub mod inputs;
 pub mod job;
+pub mod manifest;
 pub mod patterns;
 pub mod quantity;
 pub mod rules;
