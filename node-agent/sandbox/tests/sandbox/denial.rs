@@ -1,0 +1,29 @@
+//! What a run is denied, layer by layer; each denial beside a positive control.
+
+mod calls;
+mod identity;
+pub(crate) mod inherited;
+mod landlock;
+mod namespaces;
+mod peers;
+mod tree;
+
+use libtest_mimic::Trial;
+
+use crate::harness::cases;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let concepts = [
+        ("calls", calls::CASES),
+        ("landlock", landlock::CASES),
+        ("identity", identity::CASES),
+        ("inherited", inherited::CASES),
+        ("namespaces", namespaces::CASES),
+        ("tree", tree::CASES),
+        ("peers", peers::CASES),
+    ];
+    concepts
+        .into_iter()
+        .flat_map(|(concept, list)| cases(concept, list))
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! Namespaces, seen from inside: processes, host name, network, cgroups, ids.
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use libc::{ECONNREFUSED, ENETUNREACH, EPERM, ESRCH};
+
+use crate::harness::Case;
+use crate::harness::attempts::End::{Fails, Works};
+use crate::harness::attempts::{Attempt, PRELUDE, try_all};
+use crate::harness::control;
+use crate::harness::program::Program;
+
+pub(crate) const CASES: &[Case] = &[
+    (
+        "a run is pid 2 and sees no other process",
+        own_processes_only,
+    ),
+    ("init is out of reach", || {
+        try_all(("init = 1", "init = os.getpid()"), INIT)
+    }),
+    ("the host name is the run's own", host_name_is_own),
+    (
+        "the network is empty and its loopback device down",
+        network_is_empty,
+    ),
+    (
+        "an abstract socket of the node is out of reach",
+        abstract_sockets_are_apart,
+    ),
+    ("a run sees its own cgroup as the root", cgroups_are_hidden),
+    ("ids are those of the slot", ids_are_the_slots),
+];
+
+fn own_processes_only() {
+    let source = "import os\nprint(os.getpid(), os.getppid(), sorted(os.listdir('/proc')))\n\
+        found = []\nfor pid in range(3, 40000):\n try: os.kill(pid, 0)\n except ProcessLookupError: continue\n \
+        except PermissionError: pass\n found.append(pid)\nprint(found)";
+    Program::python(source)
+        .run()
+        .passed()
+        .printed("2 1 ['2', 'self', 'thread-self']\n[]\n");
+}
+
+/// In the control the process is its own pid 1, which may do all this to itself.
+#[rustfmt::skip]
+const INIT: &[Attempt] = &[
+    ("signal it", "os.kill(init, 0)", Fails(EPERM), Works),
+    ("see it", "os.stat(f'/proc/{init}')", Fails(libc::ENOENT), Works),
+    ("its limits", "resource.prlimit(init, resource.RLIMIT_NOFILE, (10, 10))", Fails(EPERM), Works),
+    ("its priority", "os.setpriority(os.PRIO_PROCESS, init, 19)", Fails(EPERM), Works),
+    ("its affinity", "os.sched_setaffinity(init, os.sched_getaffinity(0))", Fails(EPERM), Works),
+    ("a process that does not exist", "os.kill(30000, 0)", Fails(ESRCH), Fails(ESRCH)),
+];
+
+fn host_name_is_own() {
+    Program::python("import os; print(os.uname().nodename)")
+        .run()
+        .passed()
+        .printed("job\n");
+    assert_ne!(
+        control::python("import os; print(os.uname().nodename)"),
+        "job\n"
+    );
+}
+
+fn network_is_empty() {
+    let interfaces = "print([line.split(':')[0].strip() for line in open('/proc/self/net/dev') if ':' in line])\n";
+    let send = "attempt('loopback', lambda: socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9)))\n\
+        attempt('elsewhere', lambda: socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 9)))\n";
+    let report = Program::python(&format!("{PRELUDE}{interfaces}{send}"))
+        .run()
+        .passed();
+    report.printed(&format!(
+        "['lo']\nloopback\t{ENETUNREACH}\nelsewhere\t{ENETUNREACH}\n"
+    ));
+    // SIOCSIFFLAGS with IFF_UP: where the device is up, the same program reaches it.
+    let up = "fcntl.ioctl(socket.socket(type=socket.SOCK_DGRAM), 0x8914, struct.pack('16sH14x', b'lo', 1))\n";
+    let control = control::python(&format!("{PRELUDE}{up}{send}"));
+    assert_eq!(control, format!("loopback\t0\nelsewhere\t{ENETUNREACH}\n"));
+}
+
+fn abstract_sockets_are_apart() {
+    let name = b"evaljob-abstract-socket";
+    let address = SocketAddr::from_abstract_name(name).expect("a short name");
+    let listener = UnixListener::bind_addr(&address).expect("our own namespace");
+    let source = format!(
+        "{PRELUDE}attempt('connect', lambda: socket.socket(socket.AF_UNIX).connect('\\0evaljob-abstract-socket'))"
+    );
+    Program::python(&source)
+        .run()
+        .passed()
+        .printed(&format!("connect\t{ECONNREFUSED}\n"));
+    let mut here = std::process::Command::new("/usr/bin/python3");
+    let output = control::finish(here.args(["-S", "-c", &source]), &[]);
+    assert_eq!(
+        output.stdout,
+        b"connect\t0\n",
+        "{}",
+        control::describe(&output)
+    );
+    drop(listener);
+}
+
+fn cgroups_are_hidden() {
+    let text = Program::new(&["/bin/cat", "/proc/self/cgroup"])
+        .run()
+        .passed()
+        .text();
+    for controller in ["memory", "pids", "cpu", "cpuacct"] {
+        let line = text
+            .lines()
+            .find(|line| line.split(':').nth(1) == Some(controller));
+        let line = line.unwrap_or_else(|| panic!("no {controller} in {text}"));
+        assert!(line.ends_with(":/"), "{line}");
+    }
+    let ours = std::fs::read_to_string("/proc/self/cgroup").expect("/proc");
+    assert!(
+        ours.contains("evaljob-tests-"),
+        "the control is in a cgroup of its own: {ours}"
+    );
+}
+
+fn ids_are_the_slots() {
+    let report =
+        Program::shell("cat /proc/self/uid_map /proc/self/gid_map; cat /proc/self/setgroups")
+            .run()
+            .passed();
+    let text = report.text();
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let [users, groups, ..] = lines.as_slice() else {
+        panic!("{text}");
+    };
+    assert_eq!(users, groups, "one map for both");
+    // Inside, the outer ids are shown as seen from the parent namespace, which is the node's.
+    let uid = report.facts.enforcement.as_ref().expect("it ran").uid;
+    assert_eq!(
+        users.as_slice(),
+        ["0", &(uid - 1000).to_string(), "65536"],
+        "{text}"
+    );
+    assert!(uid >= 1_000_000, "far above the node's own users");
+}

@@ -1,0 +1,65 @@
+//! The sandbox as a whole, tested on real programs: what a run is denied, its limits, its life, what is refused.
+//!
+//! Needs root, Linux with Landlock ABI 6 or newer, the cgroup v1 controllers (the machine of `make test`; v2 is
+//! tested by `vm/run`), unshare(1), gcc with a static C library, /usr/bin/python3 and, for the container tests, runc.
+//! What is missing fails by name, nothing is skipped. The process moves into cgroups of its own and into private
+//! mount, pid, network, IPC and UTS namespaces before it starts anything, so that neither a hostile program nor its
+//! positive control, which runs without the sandbox, can reach the machine.
+#![expect(clippy::panic, clippy::print_stderr, reason = "a test binary")]
+
+mod denial;
+mod harness;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use denial::inherited;
+use harness::{isolated, machine, pool};
+
+fn main() -> ExitCode {
+    evaljob_sandbox::maybe_become_spawner();
+    if let Some(role) = isolated::role() {
+        return match role.as_str() {
+            isolated::FIRST => isolated::be_first(),
+            isolated::TESTS => run(),
+            other => play(other),
+        };
+    }
+    if Arguments::from_args().list {
+        return run();
+    }
+    let missing = machine::missing();
+    if !missing.is_empty() {
+        eprintln!(
+            "these tests need what this machine lacks:\n  {}",
+            missing.join("\n  ")
+        );
+        return ExitCode::FAILURE;
+    }
+    isolated::be_outside()
+}
+
+/// The parts of tests that must be alone in their namespaces. They fail by panicking.
+const ROLES: &[(&str, fn())] = &[(inherited::CROWDED, inherited::be_crowded)];
+
+fn play(role: &str) -> ExitCode {
+    let (_, body) = ROLES
+        .iter()
+        .find(|(name, _)| *name == role)
+        .expect("a role of the list");
+    body();
+    ExitCode::SUCCESS
+}
+
+fn run() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(pool::SLOTS as usize);
+    let conclusion = libtest_mimic::run(&arguments, trials());
+    pool::close();
+    conclusion.exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    denial::trials()
+}
