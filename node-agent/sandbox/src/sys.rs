@@ -274,16 +274,25 @@ pub(crate) fn default_sigpipe() -> Result<()> {
 }
 
 /// Resets every signal but SIGPIPE, which is ignored, and empties the mask; for the start of the spawner.
+///
+/// By the system call: the C library refuses to touch the two signals it keeps for itself, and whoever started the
+/// agent may have left them ignored.
 pub(crate) fn reset_signals() {
     for signal in 1..=64 {
-        let action = if signal == libc::SIGPIPE {
-            libc::SIG_IGN
-        } else {
-            libc::SIG_DFL
+        let handler = if signal == libc::SIGPIPE { libc::SIG_IGN } else { libc::SIG_DFL };
+        // struct sigaction of the kernel: handler, flags, restorer, mask of 64 signals.
+        let action: [usize; 4] = [handler, 0, 0, 0];
+        // SAFETY: the structure outlives the call; no handler is installed. SIGKILL and SIGSTOP are refused with an
+        // error, which changes nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                action.as_ptr(),
+                std::ptr::null_mut::<c_void>(),
+                size_of::<u64>(),
+            )
         };
-        // SAFETY: valid dispositions; SIGKILL, SIGSTOP and the C library's own signals are refused with an error,
-        // which changes nothing.
-        unsafe { libc::signal(signal, action) };
     }
     // SAFETY: an all-zero set is the empty set.
     let empty: libc::sigset_t = unsafe { std::mem::zeroed() };
