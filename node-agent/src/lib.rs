@@ -4,8 +4,18 @@
 //! report) are pure functions; `judge` drives a slot through one job. Nothing here talks to Kubernetes.
 
 pub mod checker;
+pub mod doctor;
+pub mod executor;
+pub mod identity;
+pub mod judge;
 pub mod kernel_names;
+pub mod link;
+pub mod plans;
+pub mod report;
+pub mod results;
+pub mod run;
 pub mod score;
+pub mod serve;
 pub mod stream;
 pub mod verdict;
 pub mod visible;

@@ -1,0 +1,158 @@
+//! What runs jobs on this machine: the sandbox, behind two small traits.
+//!
+//! In: a job for a slot. Out: its status. A [`Machine`] may be started again after it failed; [`Benches`] then has
+//! new judges, and the old ones go with the jobs that still have them. Decides nothing.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use evaljob_crds::EvalJobStatus;
+use evaljob_crds::job::Job;
+use evaljob_sandbox::plan::HostPlan;
+use evaljob_sandbox::{SandboxError, Slot, Spawner};
+use k8s_openapi::jiff::Timestamp;
+
+use crate::executor::book::{Missing, Resources};
+use crate::judge::{self, Stop};
+
+/// Judges jobs on one slot, one at a time.
+pub trait Judge: Send {
+    /// Takes a job to its end. Blocks. `started`: the wall clock now.
+    fn judge(&mut self, job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus;
+}
+
+/// Makes judges.
+pub trait Machine: Send {
+    /// Prepares the machine, anew if it was prepared before; then nothing of before may be in use.
+    ///
+    /// # Errors
+    /// The layer that cannot be enforced.
+    fn start(&mut self) -> Result<Resources, Missing>;
+
+    /// A judge for a slot; `None` while the machine is not started.
+    fn judge(&self, slot: u32) -> Option<Box<dyn Judge>>;
+}
+
+impl Judge for Slot {
+    fn judge(&mut self, job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus {
+        judge::judge(self, job, stop, started)
+    }
+}
+
+/// The sandbox of this machine.
+#[derive(Debug)]
+pub struct SandboxMachine {
+    plan: HostPlan,
+    reserve: u64,
+    spawner: Option<Spawner>,
+}
+
+impl SandboxMachine {
+    /// A machine that is not started. `reserve`: bytes of the memory budget that runs never get.
+    pub fn new(plan: HostPlan, reserve: u64) -> Self {
+        Self {
+            plan,
+            reserve,
+            spawner: None,
+        }
+    }
+}
+
+impl Machine for SandboxMachine {
+    fn start(&mut self) -> Result<Resources, Missing> {
+        // The old one first: it removes its cgroups.
+        self.spawner = None;
+        let spawner = Spawner::start(self.plan.clone()).map_err(|error| missing(&error))?;
+        let facts = spawner.facts();
+        for leftover in &facts.leftovers {
+            tracing::warn!(
+                leftover,
+                "a cgroup of an earlier agent could not be removed"
+            );
+        }
+        let resources = Resources {
+            landlock_abi: facts.landlock_abi,
+            memory: facts.memory_budget.saturating_sub(self.reserve),
+        };
+        tracing::info!(
+            pid = facts.spawner_pid,
+            cgroup = ?facts.cgroup,
+            landlock_abi = resources.landlock_abi,
+            memory = resources.memory,
+            "spawner started"
+        );
+        if resources.memory == 0 {
+            tracing::warn!(
+                budget = facts.memory_budget,
+                reserve = self.reserve,
+                "no memory is left for runs (hint: raise the memory limit, or lower --memory-reserve)"
+            );
+        }
+        self.spawner = Some(spawner);
+        Ok(resources)
+    }
+
+    fn judge(&self, slot: u32) -> Option<Box<dyn Judge>> {
+        let slot = self.spawner.as_ref()?.slot(slot);
+        Some(Box::new(slot))
+    }
+}
+
+fn missing(error: &SandboxError) -> Missing {
+    let layer = error.layer.to_string();
+    let text = error.to_string();
+    let message = text.strip_prefix(&format!("{layer}: ")).unwrap_or(&text);
+    Missing {
+        message: message.to_owned(),
+        layer,
+    }
+}
+
+/// One judge per slot, lent for the time of a job.
+#[derive(Default)]
+pub struct Benches(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    judges: Vec<Option<Box<dyn Judge>>>,
+}
+
+impl std::fmt::Debug for Benches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Benches").finish_non_exhaustive()
+    }
+}
+
+impl Benches {
+    /// Replaces every judge.
+    pub fn replace(&self, judges: Vec<Option<Box<dyn Judge>>>) {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.judges = judges;
+    }
+
+    /// Judges a job on a slot; `None` where the slot has no judge.
+    pub fn judge(
+        &self,
+        slot: u32,
+        job: &Job,
+        stop: &Stop,
+        started: Timestamp,
+    ) -> Option<EvalJobStatus> {
+        let index = usize::try_from(slot).ok()?;
+        let (generation, mut judge) = {
+            let mut state = self.lock();
+            (state.generation, state.judges.get_mut(index)?.take()?)
+        };
+        let status = judge.judge(job, stop, started);
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.judges[index] = Some(judge);
+        }
+        Some(status)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,154 @@
+//! What is known of an attempt while it goes on: verdicts of all runs, the rest of a bounded few.
+//!
+//! In: one record per finished run, in order. Out: what `report` needs for a status. Memory does not
+//! grow with the number of tests but for one verdict each: streams are kept for steps, the single
+//! run and the first failing tests only. Decides nothing.
+
+use std::time::Duration;
+
+use evaljob_crds::job::Stream;
+use evaljob_crds::status::CollectedOutput;
+use evaljob_sandbox::facts::{Enforcement, RunFacts};
+
+use crate::stream::Captured;
+use crate::verdict::Judged;
+
+/// Failing tests whose details a status shows (api.md).
+pub const DETAILED_TESTS: usize = 16;
+
+/// A finished run and its verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    /// Its verdict.
+    pub judged: Judged,
+    /// What the sandbox recorded.
+    pub facts: RunFacts,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+}
+
+impl RunRecord {
+    /// One of its streams.
+    pub fn stream(&self, stream: Stream) -> &Captured {
+        match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        }
+    }
+}
+
+/// What a run used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// User and system time.
+    pub cpu_time: Duration,
+    /// Monotonic time.
+    pub wall_time: Duration,
+    /// Bytes, where the kernel tells.
+    pub memory_peak: Option<u64>,
+    /// Time held back by the CPU limit, where the kernel tells.
+    pub throttled: Option<Duration>,
+    /// Involuntary context switches, where the kernel tells.
+    pub involuntary_switches: Option<u64>,
+}
+
+impl Used {
+    /// The figures of one run.
+    pub fn of(facts: &RunFacts) -> Self {
+        Self {
+            cpu_time: facts.cpu_time,
+            wall_time: facts.wall_time,
+            memory_peak: facts.memory_peak,
+            throttled: facts.throttled,
+            involuntary_switches: facts.involuntary_switches,
+        }
+    }
+
+    /// The larger of each figure.
+    fn max(self, other: Self) -> Self {
+        Self {
+            cpu_time: self.cpu_time.max(other.cpu_time),
+            wall_time: self.wall_time.max(other.wall_time),
+            memory_peak: self.memory_peak.max(other.memory_peak),
+            throttled: self.throttled.max(other.throttled),
+            involuntary_switches: self.involuntary_switches.max(other.involuntary_switches),
+        }
+    }
+}
+
+/// Everything of an attempt that its status may show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Results {
+    /// Steps that ran, in order; only the last one can have failed.
+    pub steps: Vec<RunRecord>,
+    /// The single run.
+    pub run: Option<RunRecord>,
+    /// Verdicts in the order of the tests; `None`: not run.
+    pub tests: Vec<Option<Judged>>,
+    /// The first failing tests in order, with their index.
+    pub failures: Vec<(usize, RunRecord)>,
+    /// Maximum over the tests, or of the single run.
+    pub used: Option<Used>,
+    /// What was enforced on the last run.
+    pub enforcement: Option<Enforcement>,
+    /// What was collected, in the order of the spec.
+    pub outputs: Vec<CollectedOutput>,
+}
+
+impl Results {
+    /// Nothing has run yet, of a job with so many tests.
+    pub fn new(tests: usize) -> Self {
+        Self {
+            steps: Vec::new(),
+            run: None,
+            tests: vec![None; tests],
+            failures: Vec::new(),
+            used: None,
+            enforcement: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Adds the next step.
+    pub fn add_step(&mut self, record: RunRecord) {
+        self.note_enforcement(&record);
+        self.steps.push(record);
+    }
+
+    /// Sets the single run.
+    pub fn set_run(&mut self, record: RunRecord) {
+        self.note_enforcement(&record);
+        self.used = Some(Used::of(&record.facts));
+        self.run = Some(record);
+    }
+
+    /// Adds a test; those before it that were run have been added.
+    pub fn add_test(&mut self, index: usize, record: RunRecord) {
+        self.note_enforcement(&record);
+        let used = Used::of(&record.facts);
+        self.used = Some(self.used.map_or(used, |before| before.max(used)));
+        self.tests[index] = Some(record.judged.clone());
+        if !record.judged.passed() && self.failures.len() < DETAILED_TESTS {
+            self.failures.push((index, record));
+        }
+    }
+
+    /// Whether the program has failed: whatever comes later, the attempt does not succeed.
+    pub fn failed(&self) -> bool {
+        let runs = self
+            .steps
+            .iter()
+            .chain(&self.run)
+            .map(|record| &record.judged);
+        runs.chain(self.tests.iter().flatten())
+            .any(|judged| !judged.passed())
+    }
+
+    fn note_enforcement(&mut self, record: &RunRecord) {
+        if let Some(enforcement) = &record.facts.enforcement {
+            self.enforcement = Some(enforcement.clone());
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `evaljob-agent serve`: the agent of a node, from start to drain.
+//!
+//! In: flags, a signal. Out: runs of the operator's jobs, their results. The sandbox is started first, before there
+//! is any other thread; then one thread for each slot, one that watches the machine, and one for all that waits for
+//! the network. On SIGTERM no more runs are taken, what waits is given back, and what runs has a little time.
+
+mod options;
+mod pages;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::executor::book::Book;
+use crate::executor::{Benches, Desk, Executor, Keeper, Machine, Order, SandboxMachine};
+use crate::link::{Credentials, Link, LinkState, Settings, Timings};
+
+pub use options::{NamedDirectory, Options};
+pub use pages::Pages;
+
+/// Time after which a result that got no Ack is sent again (wire schema, `Done`).
+const REPEAT: Duration = Duration::from_secs(10);
+/// Time for what was given back at the end to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// Why the agent cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A thread or the runtime.
+    #[error("cannot start a thread (hint: the limit of processes of this container)")]
+    Thread(#[source] io::Error),
+    /// The address of the pages.
+    #[error("cannot listen on {address} (hint: --metrics-listen)")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Signals.
+    #[error("cannot wait for SIGTERM")]
+    Signal(#[source] io::Error),
+}
+
+/// An agent's settings.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The link's.
+    pub link: Settings,
+    /// Runs side by side.
+    pub slots: u32,
+    /// Time after which a result that got no Ack is sent again.
+    pub repeat: Duration,
+    /// Address of the pages.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Time for what runs when the agent ends.
+    pub drain: Duration,
+}
+
+/// Serves until SIGTERM or SIGINT. The first thing a process does after its flags.
+///
+/// # Errors
+/// [`ServeError`] where the agent cannot start at all. A sandbox that cannot is told to the operator instead.
+pub fn run(options: &Options) -> Result<(), ServeError> {
+    let machine = SandboxMachine::new(options.host_plan(), options.memory_reserve);
+    let directories = options.node_directories.iter();
+    let setup = Setup {
+        link: Settings {
+            operators: options.operators.clone(),
+            credentials: Credentials {
+                ca_file: options.operator_ca.clone(),
+                token_file: options.token_file.clone(),
+                server_name: options.operator_name.clone(),
+            },
+            node: options.node_name.as_str().into(),
+            node_directories: directories
+                .map(|directory| directory.0.name.clone())
+                .collect(),
+            timings: Timings::default(),
+        },
+        slots: options.slots(),
+        repeat: REPEAT,
+        metrics_listen: options.metrics_listen,
+        drain: Duration::from_secs(options.drain_seconds),
+    };
+    serve(machine, setup, async || {
+        let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+/// Serves on a machine until `shutdown` is ready, then drains.
+///
+/// # Errors
+/// [`ServeError`] where the agent cannot start, or the error of `shutdown`.
+pub fn serve<M: Machine + 'static>(
+    machine: M,
+    setup: Setup,
+    shutdown: impl AsyncFnOnce() -> Result<(), ServeError>,
+) -> Result<(), ServeError> {
+    let desk = Arc::new(Desk::new(Book::new(setup.slots, setup.repeat)));
+    let benches = Arc::new(Benches::default());
+    let mut keeper = Keeper::new(machine, desk.clone(), benches.clone(), setup.slots);
+    keeper.look();
+    let (orders, received) = mpsc::channel();
+    let executor = Executor {
+        desk: desk.clone(),
+        benches,
+        keeper: orders.clone(),
+        node: setup.link.node.clone(),
+    };
+    executor.start(setup.slots).map_err(ServeError::Thread)?;
+    let keeper = thread::Builder::new()
+        .name("keeper".to_owned())
+        .spawn(move || keeper.run(&received))
+        .map_err(ServeError::Thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Thread)?;
+    let served = runtime.block_on(connected(&desk, setup, shutdown));
+    // The keeper takes the sandbox down with it, and every run that is left.
+    let _ = orders.send(Order::End);
+    let _ = keeper.join();
+    served
+}
+
+async fn connected(
+    desk: &Arc<Desk>,
+    setup: Setup,
+    shutdown: impl AsyncFnOnce() -> Result<(), ServeError>,
+) -> Result<(), ServeError> {
+    let node = setup.link.node.clone();
+    let state = LinkState::default();
+    if let Some(address) = setup.metrics_listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
+        tokio::spawn(Pages::new(desk.clone(), state.clone()).serve(listener));
+    }
+    tokio::spawn(deadlines(desk.clone()));
+    tokio::spawn(Link::new(setup.link, desk.clone(), state).run());
+    shutdown().await?;
+    tracing::info!(%node, seconds = setup.drain.as_secs(), "shutting down: no more runs are taken");
+    drain(desk, setup.drain).await;
+    let left = desk.look(|book| book.figures());
+    tracing::info!(%node, running = left.running, unacknowledged = left.unacknowledged, "ended");
+    Ok(())
+}
+
+/// Lets what runs end, within its time; gives the rest back; waits a little for the operator to take it.
+async fn drain(desk: &Desk, time: Duration) {
+    desk.update(Book::close);
+    if until_empty(desk, time).await {
+        return;
+    }
+    desk.update(Book::give_back);
+    until_empty(desk, FLUSH).await;
+}
+
+async fn until_empty(desk: &Desk, time: Duration) -> bool {
+    let mut changes = desk.changes();
+    let empty = async {
+        while !desk.look(|book| book.is_empty()) {
+            // The desk outlives this.
+            let _ = changes.changed().await;
+        }
+    };
+    tokio::time::timeout(time, empty).await.is_ok()
+}
+
+/// Ends runs at their deadlines, whether an operator is there or not.
+async fn deadlines(desk: Arc<Desk>) {
+    let mut changes = desk.changes();
+    loop {
+        let next = desk.look(|book| book.next_deadline());
+        let changed = changes.changed();
+        match next {
+            None => {
+                let _ = changed.await;
+            }
+            Some(deadline) => tokio::select! {
+                _ = changed => {}
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    desk.update(|book| book.expire(Instant::now()));
+                }
+            },
+        }
+    }
+}
