@@ -33,6 +33,8 @@ const SETUP_PATIENCE: Duration = Duration::from_secs(30);
 const EMPTY_PATIENCE: Duration = Duration::from_secs(10);
 /// Shortest time between two looks at the CPU time.
 const TICK: Duration = Duration::from_millis(1);
+/// How long a memory event is followed up at every tick: cgroup v1 announces a kill before it happens.
+const OOM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A run in progress.
 #[derive(Debug)]
@@ -60,6 +62,7 @@ struct Seen {
     death: Option<Death>,
     not_started: Option<(i32, String)>,
     breach: Option<Breach>,
+    memory_event: Option<Instant>,
     fault: Option<SandboxError>,
     work: Option<OwnedFd>,
     disk_full: bool,
@@ -157,7 +160,10 @@ impl Watch<'_> {
                         let _ = epoll::delete(poll, &self.report);
                     }
                 }
-                MEMORY => self.look_at_memory(seen),
+                MEMORY => {
+                    seen.memory_event = Some(Instant::now());
+                    self.look_at_memory(seen);
+                }
                 _ => {
                     if self.obey(seen) {
                         let _ = epoll::delete(poll, self.socket);
@@ -178,6 +184,9 @@ impl Watch<'_> {
         };
         if seen.breach.is_some() || seen.ended.is_some() {
             return EMPTY_PATIENCE;
+        }
+        if seen.memory_event.is_some_and(|event| event.elapsed() < OOM_PATIENCE) {
+            return TICK;
         }
         let wall = self.plan.limits.wall_time.saturating_sub(started.elapsed());
         let used = self.cgroup.cpu_usage().unwrap_or_default();

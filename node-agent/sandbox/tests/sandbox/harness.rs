@@ -10,16 +10,38 @@ pub(crate) mod program;
 pub(crate) mod sources;
 pub(crate) mod wait;
 
+use std::sync::{PoisonError, RwLock};
+
 use libtest_mimic::{Failed, Trial};
 
 /// A test: a sentence, and what shows that it holds. It fails by panicking.
 pub(crate) type Case = (&'static str, fn());
+
+/// Held for reading by every test, for writing by one that must have the machine's CPUs for itself.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 /// The cases of one concept.
 pub(crate) fn cases(concept: &'static str, cases: &'static [Case]) -> impl Iterator<Item = Trial> {
     cases.iter().map(move |(name, body)| {
         let body = *body;
         Trial::test(*name, move || -> Result<(), Failed> {
+            let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+            body();
+            Ok(())
+        })
+        .with_kind(concept)
+    })
+}
+
+/// The same for cases that no other test may disturb.
+pub(crate) fn lone_cases(
+    concept: &'static str,
+    cases: &'static [Case],
+) -> impl Iterator<Item = Trial> {
+    cases.iter().map(move |(name, body)| {
+        let body = *body;
+        Trial::test(*name, move || -> Result<(), Failed> {
+            let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
             body();
             Ok(())
         })

@@ -9,6 +9,7 @@
 
 mod denial;
 mod harness;
+mod limits;
 
 use std::process::ExitCode;
 
@@ -61,5 +62,8 @@ fn run() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    denial::trials()
+    [denial::trials(), limits::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
