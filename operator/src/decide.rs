@@ -372,7 +372,8 @@ impl Decider {
             .filter_map(|agent| agent.lost_since)
             .map(|since| since + self.rules.agent_grace)
             .min();
-        [jobs, agents, self.term.due()].into_iter().flatten().min()
+        let term = self.term.due().filter(|_| self.synced());
+        [jobs, agents, term].into_iter().flatten().min()
     }
 
     /// Whether the live jobs and the nodes are known.

@@ -168,11 +168,11 @@ mod tests {
     /// Takes the head again and again, each job holding one slot to the end.
     fn order(queue: &mut FairQueue, of: &dyn Fn(&str) -> Arc<str>) -> Vec<String> {
         let mut taken = Vec::new();
-        while let Some((head, shape)) = queue
-            .heads()
-            .next()
-            .map(|(ticket, shape, _)| (ticket.clone(), shape.clone()))
-        {
+        let head = |queue: &FairQueue| {
+            let first = queue.heads().next();
+            first.map(|(ticket, shape, _)| (ticket.clone(), shape.clone()))
+        };
+        while let Some((head, shape)) = head(queue) {
             let namespace = of(&head.uid.0);
             queue.remove(&namespace, &shape, &head);
             queue.hold(&namespace, 1);

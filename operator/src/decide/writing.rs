@@ -80,6 +80,27 @@ struct Draft {
     minimal: bool,
 }
 
+impl Draft {
+    /// The same with the numbers that the stored status has by now, where those are higher: a write of an operator
+    /// that died came late. Nothing was sent under such a number, so what is to be said still holds.
+    fn raised(&self, recorded: &Recorded) -> Option<Self> {
+        let attempt = i32::try_from(recorded.attempt).ok()?;
+        let failures = i32::try_from(recorded.infra_failures).ok()?;
+        if self.status.attempt.unwrap_or(0) >= attempt {
+            return None;
+        }
+        let mut status = EvalJobStatus::clone(&self.status);
+        status.attempt = Some(attempt);
+        status.infrastructure_failures = status
+            .infrastructure_failures
+            .max(Some(failures).filter(|failures| *failures > 0));
+        Some(Self {
+            status: Arc::new(status),
+            ..self.clone()
+        })
+    }
+}
+
 /// Where a job's writing stands.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
@@ -348,7 +369,10 @@ impl Decider {
             ReadBack::Live(recorded) => {
                 job.ledger.recorded = recorded.attempt;
                 job.ledger.attempt = job.ledger.attempt.max(recorded.attempt);
-                if draft.minimal {
+                job.ledger.infra_failures = job.ledger.infra_failures.max(recorded.infra_failures);
+                if let Some(raised) = draft.raised(&recorded) {
+                    self.start_write(uid, raised, 0);
+                } else if draft.minimal {
                     self.rest(uid, draft, None, tries + 1, None, now);
                 } else {
                     self.refused(uid, words, now);

@@ -50,7 +50,7 @@ fn every_error_is_named_with_its_field() {
         (
             "two inputs",
             json!({"command": ["true"], "stdin": "a", "stdinBase64": "YQ=="}),
-            "spec.",
+            "spec: at most one of stdin",
         ),
         (
             "unknown field",

@@ -1,0 +1,540 @@
+//! Scenes: one course of events each, told move by move, with the statuses that must come of it.
+
+use std::time::Duration;
+
+use evaljob_crds::ConditionType;
+use evaljob_operator::decide::{Event, JobFacts};
+use evaljob_operator::names::Uid;
+
+use crate::world::{Move, World};
+
+const GRACE: Duration = Duration::from_secs(21);
+
+/// An operator that leads, agents that are connected.
+fn running_world() -> World {
+    let mut world = World::new();
+    world.play(Move::OperatorStarts);
+    world.settle();
+    world
+}
+
+/// A job that an agent runs.
+fn started(world: &mut World) -> Uid {
+    let uid = world.create();
+    world.settle();
+    world.start_all();
+    world.settle();
+    uid
+}
+
+fn finish(world: &mut World) {
+    world.finish_all();
+    world.settle();
+}
+
+fn restart(world: &mut World) {
+    world.play(Move::OperatorDies);
+    world.play(Move::OperatorStarts);
+}
+
+fn reason(world: &World, uid: &Uid, type_: ConditionType) -> String {
+    let status = world.status_of(uid);
+    status
+        .condition(type_)
+        .map(|condition| condition.reason.clone())
+        .unwrap_or_default()
+}
+
+#[track_caller]
+fn verdict(world: &World, uid: &Uid, expected: &str, attempt: Option<i32>, failures: Option<i32>) {
+    let status = world.status_of(uid);
+    let is = (
+        status.verdict.as_deref(),
+        status.attempt,
+        status.infrastructure_failures,
+    );
+    assert_eq!(is, (Some(expected), attempt, failures), "{status:?}");
+}
+
+#[test]
+fn a_short_job_costs_one_write_and_a_long_one_two() {
+    let mut world = running_world();
+    let short = started(&mut world);
+    finish(&mut world);
+    assert_eq!(world.writes_of(&short), ["Final"]);
+    let long = started(&mut world);
+    world.wait(Duration::from_millis(2_100));
+    world.wait(Duration::from_secs(60));
+    finish(&mut world);
+    assert_eq!(world.writes_of(&long), ["Running", "Final"]);
+    verdict(&world, &long, "Accepted", Some(1), None);
+    assert_eq!(
+        (world.reads, world.loads),
+        (0, 0),
+        "nothing is read on the hot path"
+    );
+}
+
+#[test]
+fn runs_outlive_their_operator_and_keep_their_attempt() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    restart(&mut world);
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(1), None);
+    assert_eq!(world.executed(), 1);
+    assert_eq!(world.writes_of(&uid), ["Final"]);
+}
+
+#[test]
+fn a_result_waits_for_the_next_operator() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.play(Move::OperatorDies);
+    world.finish_all();
+    world.play(Move::OperatorStarts);
+    world.settle();
+    verdict(&world, &uid, "Accepted", Some(1), None);
+    assert_eq!(world.executed(), 1);
+}
+
+#[test]
+fn a_new_leader_sends_new_jobs_at_once_and_inherited_ones_after_the_inventories() {
+    let mut world = running_world();
+    let inherited = started(&mut world);
+    let holder = world.held(&inherited)[0].0.clone();
+    world.agents_dial(false);
+    restart(&mut world);
+    world.settle();
+    let index = |name: &str| name[1..].parse::<u16>().unwrap();
+    for other in 0..3 {
+        if other != index(&holder.0) {
+            world.play(Move::AgentDials(other));
+        }
+    }
+    world.settle();
+    let fresh = world.create();
+    world.wait(Duration::from_secs(10));
+    assert_eq!(
+        world.held(&fresh).len(),
+        1,
+        "no earlier leader can have sent it"
+    );
+    assert_eq!(
+        world.held(&inherited).len(),
+        1,
+        "the agent that the Lease names has not said Hello yet"
+    );
+    world.play(Move::AgentDials(index(&holder.0)));
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &inherited, "Accepted", Some(1), None);
+}
+
+#[test]
+fn what_no_agent_claims_goes_out_again_and_only_a_written_run_counts_as_a_failure() {
+    // (name, time before operator and agent die, attempt, failures)
+    let rows = [
+        ("younger than Running", Duration::ZERO, Some(1), None),
+        (
+            "written as Running",
+            Duration::from_secs(3),
+            Some(2),
+            Some(1),
+        ),
+    ];
+    for (row, age, attempt, failures) in rows {
+        let mut world = running_world();
+        let uid = started(&mut world);
+        world.wait(age);
+        for agent in 0..3 {
+            world.play(Move::AgentDies(agent));
+        }
+        restart(&mut world);
+        world.settle();
+        world.wait(Duration::from_secs(2));
+        world.start_all();
+        finish(&mut world);
+        let status = world.status_of(&uid);
+        assert_eq!(
+            (status.attempt, status.infrastructure_failures),
+            (attempt, failures),
+            "{row}"
+        );
+        assert_eq!(status.verdict.as_deref(), Some("Accepted"), "{row}");
+        assert_eq!(world.executed(), 2, "{row}");
+    }
+}
+
+#[test]
+fn a_late_result_of_an_earlier_attempt_does_not_count() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    let (holder, first) = world.held(&uid)[0].clone();
+    let index = holder.0[1..].parse::<u16>().unwrap();
+    world.agents_dial(false);
+    world.play(Move::StreamBreaks(index));
+    world.wait(GRACE + Duration::from_secs(2));
+    assert_eq!(
+        world.status_of(&uid).attempt,
+        Some(2),
+        "written before it is sent"
+    );
+    assert_eq!(reason(&world, &uid, ConditionType::Finished), "Retrying");
+    world.play(Move::AgentFinishes {
+        which: index,
+        how: 1,
+    });
+    world.agents_dial(true);
+    world.settle();
+    assert_eq!(
+        world.status_of(&uid).verdict,
+        None,
+        "{first} is nobody's result any more"
+    );
+    world.start_all();
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(2), Some(1));
+}
+
+#[test]
+fn a_run_that_never_started_is_made_good_without_counting_once() {
+    let mut world = running_world();
+    let uid = world.create();
+    world.settle();
+    for (loss, failures) in [(1, None), (2, Some(1))] {
+        for agent in 0..3 {
+            world.play(Move::AgentDies(agent));
+        }
+        world.settle();
+        world.wait(Duration::from_secs(2));
+        let status = world.status_of(&uid);
+        assert_eq!(status.attempt, Some(loss + 1));
+        assert_eq!(status.infrastructure_failures, failures, "loss {loss}");
+    }
+}
+
+#[test]
+fn infrastructure_is_retried_as_often_as_allowed_and_then_ends_the_job() {
+    let mut world = running_world();
+    let uid = world.create();
+    for _ in 0..3 {
+        world.settle();
+        world.wait(Duration::from_secs(5));
+        world.start_all();
+        for agent in 0..3 {
+            world.play(Move::AgentFinishes {
+                which: agent,
+                how: 0,
+            });
+        }
+        world.settle();
+    }
+    verdict(&world, &uid, "InfrastructureError", Some(3), Some(3));
+    assert_eq!(world.executed(), 3);
+    assert_eq!(world.writes_of(&uid), ["Reserve", "Reserve", "Final"]);
+    assert_eq!(
+        reason(&world, &uid, ConditionType::Succeeded),
+        "InfrastructureError"
+    );
+}
+
+#[test]
+fn cancel_ends_a_job_wherever_it_is() {
+    let mut world = World::new();
+    world.play(Move::OperatorStarts);
+    world.agents_dial(false);
+    let queued = world.create();
+    world.settle();
+    world.change(&queued, |facts| facts.cancel = true);
+    world.settle();
+    verdict(&world, &queued, "Cancelled", None, None);
+
+    let mut world = running_world();
+    let runs = started(&mut world);
+    world.change(&runs, |facts| facts.cancel = true);
+    world.settle();
+    verdict(&world, &runs, "Cancelled", Some(1), None);
+    assert!(world.held(&runs).is_empty());
+
+    let mut world = running_world();
+    let cut_off = started(&mut world);
+    world.agents_dial(false);
+    for agent in 0..3 {
+        world.play(Move::StreamBreaks(agent));
+    }
+    world.change(&cut_off, |facts| facts.cancel = true);
+    world.wait(Duration::from_secs(6));
+    verdict(&world, &cut_off, "Cancelled", Some(1), None);
+}
+
+#[test]
+fn cancel_wins_over_a_result_that_is_not_stored() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.finish_all();
+    world.change(&uid, |facts| facts.cancel = true);
+    world.play(Move::Watch);
+    world.settle();
+    verdict(&world, &uid, "Cancelled", Some(1), None);
+}
+
+#[test]
+fn suspend_ends_a_run_without_counting_and_resume_starts_the_clocks_again() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.change(&uid, |facts| facts.suspend = true);
+    world.settle();
+    assert!(world.held(&uid).is_empty(), "the run is killed");
+    let status = world.status_of(&uid);
+    assert_eq!(
+        (
+            status.attempt,
+            status.infrastructure_failures,
+            status.verdict
+        ),
+        (Some(1), None, None)
+    );
+    assert_eq!(reason(&world, &uid, ConditionType::Admitted), "Suspended");
+    // Longer than the queue's and the active deadline: they stand.
+    world.wait(Duration::from_secs(2));
+    world.play(Move::TimePasses(4_000_000));
+    world.settle();
+    assert_eq!(world.status_of(&uid).verdict, None);
+    restart(&mut world);
+    world.settle();
+    let suspended_at = world.status_of(&uid).queued_time;
+    world.change(&uid, |facts| facts.suspend = false);
+    world.settle();
+    assert!(world.status_of(&uid).queued_time > suspended_at);
+    world.start_all();
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(2), None);
+}
+
+#[test]
+fn a_job_held_back_from_the_start_uses_attempt_one() {
+    let mut world = World::new();
+    let uid = world.create();
+    world.change(&uid, |facts| facts.suspend = true);
+    world.play(Move::OperatorStarts);
+    world.settle();
+    assert_eq!(world.writes_of(&uid), ["Suspended"]);
+    assert_eq!(world.status_of(&uid).attempt, None);
+    world.change(&uid, |facts| facts.suspend = false);
+    world.settle();
+    world.start_all();
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(1), None);
+}
+
+#[test]
+fn waiting_has_an_end_and_says_which() {
+    let deadlines: [(&str, fn(&mut JobFacts), &str, &str); 2] = [
+        (
+            "queue",
+            |facts| facts.max_queue = Duration::from_secs(8),
+            "QueueTimeout",
+            "maxQueueSeconds (8 s)",
+        ),
+        (
+            "active",
+            |facts| facts.active_deadline = Duration::from_secs(8),
+            "Admitted",
+            "activeDeadlineSeconds",
+        ),
+    ];
+    for (row, set, admitted, words) in deadlines {
+        let mut world = World::new();
+        world.agents_dial(false);
+        let uid = world.create();
+        world.change(&uid, set);
+        world.play(Move::OperatorStarts);
+        world.wait(Duration::from_secs(7));
+        assert_eq!(world.status_of(&uid).verdict, None, "{row}");
+        world.wait(Duration::from_secs(2));
+        verdict(&world, &uid, "DeadlineExceeded", None, None);
+        assert_eq!(
+            reason(&world, &uid, ConditionType::Admitted),
+            admitted,
+            "{row}"
+        );
+        assert!(
+            world.status_of(&uid).message.unwrap().contains(words),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_its_agent_does_not_end_is_ended_after_its_deadline() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.wait(Duration::from_secs(3_610));
+    assert_eq!(
+        world.status_of(&uid).verdict,
+        None,
+        "its agent has the first word"
+    );
+    world.wait(Duration::from_secs(10));
+    verdict(&world, &uid, "DeadlineExceeded", Some(1), None);
+    assert!(world.held(&uid).is_empty());
+}
+
+#[test]
+fn an_invalid_job_ends_at_the_gate_with_its_errors() {
+    let mut world = World::new();
+    let uid = world.create();
+    world.change(&uid, |facts| {
+        facts.invalid = Some("spec.tests[3].stdin: too long".to_owned())
+    });
+    world.play(Move::OperatorStarts);
+    world.settle();
+    verdict(&world, &uid, "InvalidSpec", None, None);
+    assert_eq!(
+        world.status_of(&uid).message.as_deref(),
+        Some("spec.tests[3].stdin: too long")
+    );
+    assert_eq!(reason(&world, &uid, ConditionType::Admitted), "InvalidSpec");
+    assert_eq!(world.writes_of(&uid), ["Final"]);
+}
+
+#[test]
+fn a_job_for_which_there_is_no_node_says_so_once_and_what_would_help() {
+    let mut world = World::new();
+    let uid = world.create();
+    world.change(&uid, |facts| facts.shape.slots = 64);
+    world.play(Move::OperatorStarts);
+    world.settle();
+    world.wait(Duration::from_secs(200));
+    assert_eq!(world.writes_of(&uid), ["Advice"]);
+    assert_eq!(
+        reason(&world, &uid, ConditionType::Admitted),
+        "NoCapableNode"
+    );
+    assert!(
+        world
+            .status_of(&uid)
+            .message
+            .unwrap()
+            .contains("lower limits.cpus")
+    );
+}
+
+#[test]
+fn a_deleted_job_is_killed_and_another_of_its_name_is_another_job() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.remove(&uid);
+    world.settle();
+    assert!(world.held(&uid).is_empty());
+    assert!(world.writes_of(&uid).is_empty());
+    let again = started(&mut world);
+    finish(&mut world);
+    verdict(&world, &again, "Accepted", Some(1), None);
+}
+
+#[test]
+fn a_finished_job_in_an_old_listing_is_not_run_again() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    let old = world.listed(&uid);
+    finish(&mut world);
+    world.inject(Event::JobsRelist);
+    world.inject(Event::JobListed(Box::new(old)));
+    world.inject(Event::JobsListed);
+    world.settle();
+    world.start_all();
+    assert_eq!(world.executed(), 1);
+    assert_eq!(world.writes_of(&uid), ["Final"]);
+}
+
+#[test]
+fn nothing_is_sent_while_the_lease_is_not_renewed() {
+    let mut world = running_world();
+    world.inject(Event::Fenced);
+    let uid = world.create();
+    world.wait(Duration::from_secs(2));
+    assert!(world.held(&uid).is_empty());
+    world.inject(Event::Unfenced);
+    world.settle();
+    assert_eq!(world.held(&uid).len(), 1);
+}
+
+#[test]
+fn an_agent_is_sent_nothing_before_the_lease_names_its_node() {
+    let mut world = World::new();
+    world.play(Move::OperatorStarts);
+    let uid = world.create();
+    world.play(Move::AgentDials(0));
+    for _ in 0..4 {
+        world.play(Move::Watch);
+        world.play(Move::Up(0));
+        world.play(Move::Down(0));
+    }
+    assert!(world.held(&uid).is_empty());
+    world.settle();
+    assert_eq!(world.held(&uid).len(), 1);
+}
+
+#[test]
+fn an_agent_holds_no_more_than_its_credits() {
+    let mut world = World::new();
+    world.agents_dial(false);
+    world.play(Move::OperatorStarts);
+    world.play(Move::AgentDials(0));
+    world.settle();
+    // Results that cannot be stored stay at their agent and count.
+    for _ in 0..8 {
+        world.create();
+    }
+    for _ in 0..40 {
+        world.play(Move::Watch);
+        world.play(Move::Up(0));
+        world.play(Move::Down(0));
+        world.play(Move::AgentStarts(0));
+        world.play(Move::AgentFinishes { which: 0, how: 1 });
+    }
+    assert_eq!(world.executed(), 5, "the model's agent has five credits");
+    world.settle();
+    for _ in 0..4 {
+        world.start_all();
+        world.settle();
+        finish(&mut world);
+    }
+    assert_eq!(world.executed(), 8);
+}
+
+#[test]
+fn a_result_on_its_way_when_its_run_was_ended_is_not_the_next_runs() {
+    let mut world = World::new();
+    world.agents_dial(false);
+    world.play(Move::OperatorStarts);
+    world.play(Move::AgentDials(0));
+    world.settle();
+    let uid = started(&mut world);
+    world.play(Move::AgentFinishes { which: 0, how: 1 });
+    world.change(&uid, |facts| facts.suspend = true);
+    world.play(Move::Watch);
+    world.play(Move::Answer { which: 0, how: 7 });
+    world.change(&uid, |facts| facts.suspend = false);
+    for _ in 0..4 {
+        world.play(Move::Watch);
+        world.play(Move::Answer { which: 0, how: 7 });
+    }
+    world.play(Move::Up(0));
+    world.settle();
+    assert_eq!(
+        world.status_of(&uid).verdict,
+        None,
+        "attempt 1 was ended, attempt 2 has not run"
+    );
+    world.start_all();
+    world.settle();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(2), None);
+}
