@@ -89,9 +89,9 @@ impl Init<'_> {
         rustix::process::umask(Mode::empty());
         move_into_link_name_space(self.network, Some(LinkNameSpaceType::Network))
             .at(Stage::Network, 0)?;
-        let work = self.root.mount()?;
+        let [work, tmp] = self.root.mount()?;
         rustix::system::sethostname(b"job").at(Stage::Handover, 1)?;
-        send_directory(self.report, work.as_fd()).at(Stage::Handover, 2)?;
+        send_directories(self.report, [work.as_fd(), tmp.as_fd()]).at(Stage::Handover, 2)?;
         let mapped =
             rustix::event::eventfd(0, EventfdFlags::CLOEXEC).at(Stage::Handover, 3)?;
         let flags = libc::CLONE_NEWUSER as u64 | CLONE_CLEAR_SIGHAND;
@@ -161,10 +161,9 @@ pub(crate) fn write_file(path: &CStr, content: &[u8]) -> Result<(), Errno> {
     }
 }
 
-fn send_directory(socket: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+fn send_directories(socket: BorrowedFd<'_>, fds: [BorrowedFd<'_>; 2]) -> Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let fds = [directory];
     if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(Errno::NOBUFS);
     }

@@ -43,7 +43,8 @@ pub(crate) struct RunRoot<'a> {
 /// Where /work comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkLayout {
-    /// The steps' tree itself; `true`: the job's files are still to be placed.
+    /// The steps' tree itself; `true`: the job's files are still to be placed. /tmp, /dev/shm and HOME are the step's
+    /// own, as large as its memory: compilers need more room than they leave.
     Steps(bool),
     /// A fresh tmpfs with the job's files.
     Fresh,
@@ -55,9 +56,14 @@ impl<'a> RunRoot<'a> {
     pub(crate) fn prepare(
         setting: &Setting<'a>,
         kind: RunKind,
+        memory: u64,
         owner: u32,
     ) -> Result<Self, SandboxError> {
         let tree = setting.tree;
+        let size = match kind {
+            RunKind::Step => memory,
+            RunKind::Test => setting.workspace,
+        };
         let layout = match (kind, tree.steps) {
             (RunKind::Step, _) => WorkLayout::Steps(setting.place_files),
             (RunKind::Test, true) => WorkLayout::OverSteps,
@@ -66,14 +72,14 @@ impl<'a> RunRoot<'a> {
         Ok(Self {
             tree,
             layout,
-            options: c_string(&workspace_options(setting.workspace))?,
+            options: c_string(&workspace_options(size))?,
             files: setting.files,
             owner,
         })
     }
 
-    /// Mounts everything; returns the directory /work for the collection of outputs.
-    pub(crate) fn mount(&self) -> Result<OwnedFd, Failure> {
+    /// Mounts everything; returns the directories /work, for the collection of outputs, and /tmp.
+    pub(crate) fn mount(&self) -> Result<[OwnedFd; 2], Failure> {
         self.image().at(Stage::Image, 0)?;
         for (index, volume) in (0u32..).zip(&self.tree.volumes) {
             let mut flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
@@ -100,7 +106,9 @@ impl<'a> RunRoot<'a> {
         )
         .at(Stage::Proc, 0)?;
         rustix::mount::unmount(c"/.p", UnmountFlags::DETACH).at(Stage::Detach, 0)?;
-        open_directory(CWD, c"/work").at(Stage::Handover, 0)
+        let work = open_directory(CWD, c"/work").at(Stage::Handover, 0)?;
+        let tmp = open_directory(CWD, c"/tmp").at(Stage::Handover, 0)?;
+        Ok([work, tmp])
     }
 
     fn image(&self) -> Result<(), Errno> {
@@ -120,25 +128,23 @@ impl<'a> RunRoot<'a> {
     }
 
     fn workspace(&self) -> Result<(), Failure> {
-        let base = if let WorkLayout::Steps(_) = self.layout {
-            STEPS
-        } else {
-            let flags = MountFlags::NOSUID | MountFlags::NODEV;
-            rustix::mount::mount(c"tmpfs", RUN, c"tmpfs", flags, self.options.as_c_str())
-                .at(Stage::Workspace, 0)?;
-            RUN
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        rustix::mount::mount(c"tmpfs", RUN, c"tmpfs", flags, self.options.as_c_str())
+            .at(Stage::Workspace, 0)?;
+        let run = open_directory(CWD, RUN).at(Stage::Workspace, 1)?;
+        let steps = open_directory(CWD, STEPS).at(Stage::Workspace, 1)?;
+        let work = match self.layout {
+            WorkLayout::Steps(_) => steps.as_fd(),
+            WorkLayout::Fresh | WorkLayout::OverSteps => run.as_fd(),
         };
-        let base = open_directory(CWD, base).at(Stage::Workspace, 1)?;
         sys::set_fs_ids(self.owner).at(Stage::Workspace, 2)?;
-        if !matches!(self.layout, WorkLayout::Steps(_)) {
-            self.directories(base.as_fd()).at(Stage::Workspace, 3)?;
-        }
+        self.directories(run.as_fd()).at(Stage::Workspace, 3)?;
         if matches!(self.layout, WorkLayout::Steps(true) | WorkLayout::Fresh) {
-            let work = open_directory(base.as_fd(), c"work").at(Stage::Workspace, 4)?;
+            let work = open_directory(work, c"work").at(Stage::Workspace, 4)?;
             self.files.place(work.as_fd())?;
         }
         sys::set_fs_ids(0).at(Stage::Workspace, 5)?;
-        self.show_places(base.as_fd()).at(Stage::Workspace, 6)
+        self.show_places(work, run.as_fd()).at(Stage::Workspace, 6)
     }
 
     fn directories(&self, base: BorrowedFd<'_>) -> Result<(), Errno> {
@@ -152,8 +158,9 @@ impl<'a> RunRoot<'a> {
         Ok(())
     }
 
-    fn show_places(&self, base: BorrowedFd<'_>) -> Result<(), Errno> {
+    fn show_places(&self, work: BorrowedFd<'_>, run: BorrowedFd<'_>) -> Result<(), Errno> {
         for (name, target, executable) in PLACES {
+            let from = if name == c"work" { work } else { run };
             if name == c"work" && self.layout == WorkLayout::OverSteps {
                 rustix::mount::mount(
                     c"overlay",
@@ -163,7 +170,7 @@ impl<'a> RunRoot<'a> {
                     c"lowerdir=/.p/steps/work,upperdir=/.p/run/upper,workdir=/.p/run/overlay,redirect_dir=on",
                 )?;
             } else {
-                show(base, name, target, if executable { 0 } else { ATTR_NOEXEC })?;
+                show(from, name, target, if executable { 0 } else { ATTR_NOEXEC })?;
             }
         }
         Ok(())

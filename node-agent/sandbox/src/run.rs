@@ -129,7 +129,7 @@ impl<'m> Slot<'m> {
             &machine.filters,
             machine.capabilities,
         );
-        let root = RunRoot::prepare(setting, plan.kind, owner)?;
+        let root = RunRoot::prepare(setting, plan.kind, plan.limits.memory, owner)?;
         let candidates = candidates(plan)?;
         let (argv, env) = (strings(&plan.argv)?, strings(&plan.env)?);
         let (child, ends) = self.connect(socket)?;

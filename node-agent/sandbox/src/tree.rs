@@ -206,18 +206,16 @@ fn devices(at: &Path) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The tree that steps share: /work, /tmp, /dev/shm and HOME in one tmpfs of the workspace's size.
+/// What steps leave: /work, in a tmpfs of the workspace's size.
 fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError> {
     tmpfs(at, &workspace_options(workspace))?;
-    let context = || format!("make directories in {}", at.display());
+    let context = || format!("make a directory in {}", at.display());
     // By descriptor: the way there is closed to the owner.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let steps = rustix::fs::openat(CWD, at, flags, Mode::empty())
         .or_layer(Layer::Workspace, context)?;
     sys::set_fs_ids(owner).or_layer(Layer::Workspace, || format!("take fsuid {owner}"))?;
-    let made = ["work", "tmp", "shm", "home"]
-        .iter()
-        .try_for_each(|name| rustix::fs::mkdirat(&steps, *name, Mode::from_raw_mode(0o755)));
+    let made = rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
     sys::set_fs_ids(0).or_layer(Layer::Workspace, || "take fsuid 0".into())?;
     made.or_layer(Layer::Workspace, context)
 }

@@ -65,6 +65,7 @@ struct Seen {
     memory_event: Option<Instant>,
     fault: Option<SandboxError>,
     work: Option<OwnedFd>,
+    tmp: Option<OwnedFd>,
     disk_full: bool,
     enforced: bool,
     agent_gone: bool,
@@ -350,7 +351,7 @@ impl Watch<'_> {
     /// Reads init's socket: /work, then the report; `true` at its end.
     fn read_report(&mut self, seen: &mut Seen) -> bool {
         let mut bytes = [0; REPORT];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let mut into = [IoSliceMut::new(&mut bytes)];
@@ -358,13 +359,15 @@ impl Watch<'_> {
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(mut fds) = message {
                 seen.work = fds.next();
+                seen.tmp = fds.next();
             }
         }
         match received {
             Ok(message) if message.bytes == REPORT => {
                 seen.ended = Some(Instant::now());
                 seen.death = Some(init::decode(bytes));
-                seen.disk_full = seen.work.as_ref().is_some_and(|work| is_full(work.as_fd()));
+                let mut places = seen.work.iter().chain(&seen.tmp);
+                seen.disk_full = places.any(|place| is_full(place.as_fd()));
                 false
             }
             Ok(message) => message.bytes == 0,
