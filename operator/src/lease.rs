@@ -412,3 +412,125 @@ fn epoch_of(lease: &Lease) -> Epoch {
         transitions: u64::try_from(transitions).unwrap_or(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DURATION: Duration = Duration::from_secs(15);
+
+    fn lease(holder: &str, version: &str, transitions: i32) -> Lease {
+        Lease {
+            metadata: ObjectMeta {
+                resource_version: Some(version.to_owned()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(holder.to_owned()),
+                lease_duration_seconds: Some(15),
+                // Another machine's clock, years off: nobody looks at it.
+                renew_time: Some(MicroTime("2001-01-01T00:00:00Z".parse().unwrap())),
+                lease_transitions: Some(transitions),
+                ..LeaseSpec::default()
+            }),
+        }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_holder_is_dead_when_its_lease_stood_still_for_its_duration_here() {
+        let mut observed = Observed::default();
+        let rows = [
+            (
+                "first seen, whatever its times say",
+                lease("a", "1", 4),
+                100,
+                Action::Wait(at(15)),
+            ),
+            ("unchanged", lease("a", "1", 4), 110, Action::Wait(at(5))),
+            ("renewed", lease("a", "2", 4), 114, Action::Wait(at(15))),
+            ("almost", lease("a", "2", 4), 128, Action::Wait(at(1))),
+            ("over", lease("a", "2", 4), 129, Action::Take(5)),
+        ];
+        for (row, lease, now, expected) in rows {
+            let action = evaluate(Some(&lease), &mut observed, at(now), DURATION);
+            assert_eq!(action, expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_lease_given_back_is_taken_at_once_in_a_term_of_its_own() {
+        let mut observed = Observed::default();
+        let action = evaluate(Some(&lease("", "9", 4)), &mut observed, at(0), DURATION);
+        assert_eq!(action, Action::Take(5));
+        assert_eq!(
+            evaluate(None, &mut observed, at(0), DURATION),
+            Action::Create
+        );
+    }
+
+    #[test]
+    fn the_next_leader_reads_whom_the_last_one_named() {
+        let nodes: BTreeSet<NodeName> = ["n1", "a-node.example.test"].map(NodeName::from).into();
+        let with = |text: String| {
+            let mut lease = lease("a", "1", 0);
+            lease.metadata.annotations = Some([(AGENTS.to_owned(), text)].into());
+            lease
+        };
+        assert_eq!(former(&with(annotation(&nodes))), Former::Known(nodes));
+        assert_eq!(
+            former(&with(annotation(&BTreeSet::new()))),
+            Former::Known(BTreeSet::new())
+        );
+        assert_eq!(
+            former(&lease("a", "1", 0)),
+            Former::Unknown,
+            "a leader that named nobody may have had anybody"
+        );
+        let many: BTreeSet<NodeName> = (0..10_000)
+            .map(|index| NodeName(format!("{index:0>60}").into()))
+            .collect();
+        assert_eq!(
+            former(&with(annotation(&many))),
+            Former::Unknown,
+            "too many to name"
+        );
+    }
+
+    #[test]
+    fn holding_a_lease_keeps_what_others_put_there() {
+        let settings = Settings {
+            namespace: "n".into(),
+            name: "l".into(),
+            identity: "me".into(),
+            duration: DURATION,
+        };
+        let mut before = lease("other", "7", 4);
+        before.metadata.uid = Some("u".to_owned());
+        before.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        let now = MicroTime("2026-01-01T00:00:00Z".parse().unwrap());
+        let taken = held(before, &settings, 5, now.clone());
+        assert_eq!(
+            taken.metadata.resource_version.as_deref(),
+            Some("7"),
+            "a race is lost, not won twice"
+        );
+        assert!(taken.metadata.labels.is_some());
+        assert_eq!(
+            epoch_of(&taken),
+            Epoch {
+                lease_uid: "u".into(),
+                transitions: 5
+            }
+        );
+        let later = MicroTime("2026-01-01T00:00:05Z".parse().unwrap());
+        let renewed = held(taken, &settings, 5, later.clone()).spec.unwrap();
+        assert_eq!(
+            (renewed.acquire_time, renewed.renew_time),
+            (Some(now), Some(later))
+        );
+    }
+}

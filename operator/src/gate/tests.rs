@@ -54,8 +54,8 @@ fn every_error_is_named_with_its_field() {
         ),
         (
             "unknown field",
-            json!({"command": ["true"], "comand": 1}),
-            "comand",
+            json!({"command": ["true"], "limits": {"memorie": "1Gi"}}),
+            "memorie",
         ),
         ("no command", json!({}), "command"),
         ("not an object", json!("x"), "spec: "),

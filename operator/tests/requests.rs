@@ -1,0 +1,421 @@
+//! Exact requests: what the API server sees of a job's life, in order, and nothing else.
+//!
+//! A mocked API server answers; the core, the engine and the writer are the real ones. At the end of each test the
+//! parts are dropped, and the mock must see no further request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use evaljob_crds::wire::{OperatorMessage, operator_message::Message};
+use evaljob_crds::{EvalJobStatus, Verdict};
+use evaljob_operator::agents::streams::Streams;
+use evaljob_operator::clock::Clock;
+use evaljob_operator::decide::{AgentFacts, Decider, Done, Event, Former, NodeFacts, Rules};
+use evaljob_operator::engine::{self, Ports};
+use evaljob_operator::gate::{self, LiveJob};
+use evaljob_operator::metrics::{Health, Metrics, Pages};
+use evaljob_operator::names::{Conn, Epoch, NodeName, RunId};
+use evaljob_operator::placement::Capacity;
+use evaljob_operator::status_writer::StatusWriter;
+use evaljob_operator::ttl::Note;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tower_test::mock::{Handle, SendResponse};
+
+const PATH: &str = "/apis/evaljob.dev/v1alpha1/namespaces/n/evaljobs/j";
+const DEADLINE: Duration = Duration::from_secs(20);
+
+type Api = Handle<Request<Body>, Response<Body>>;
+type Outbound = mpsc::UnboundedReceiver<Result<OperatorMessage, tonic::Status>>;
+
+/// The operator around its core, with one connected agent.
+struct Scene {
+    api: Api,
+    events: mpsc::Sender<Event>,
+    outbound: Outbound,
+    conn: Conn,
+    notes: mpsc::UnboundedReceiver<Note>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let (service, api) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let client = Client::new(service, "default");
+        let clock = Clock::new();
+        let (events, received) = mpsc::channel(64);
+        let (writer, orders) = mpsc::unbounded_channel();
+        let (loader, _) = mpsc::unbounded_channel();
+        let (keeper, notes) = mpsc::unbounded_channel();
+        let (enlist, mut enlisted) = watch::channel(BTreeSet::new());
+        let (unstored, _) = watch::channel(0);
+        let (_, may_write) = watch::channel(true);
+        let metrics = Metrics::default();
+        let health = Health::new(clock.clone());
+        let (_, seconds) = Pages::new(&metrics, health.clone());
+        let streams = Streams::default();
+        let status_writer = StatusWriter::new(
+            client,
+            events.clone(),
+            may_write,
+            metrics.clone(),
+            seconds,
+            clock.clone(),
+        );
+        let rules = Rules {
+            agent_grace: Duration::from_secs(20),
+            spec_cache: 1 << 20,
+            default_ttl: Duration::from_secs(60),
+        };
+        let ports = Ports {
+            writer,
+            loader,
+            keeper,
+            enlist,
+            streams: streams.clone(),
+            metrics,
+            health,
+            unstored,
+        };
+        let tasks = vec![
+            tokio::spawn(status_writer.run(orders)),
+            tokio::spawn(engine::run(Decider::new(rules), received, ports, clock)),
+        ];
+        let (conn, outbound) = streams.open();
+        let mut scene = Self {
+            api,
+            events,
+            outbound,
+            conn,
+            notes,
+            tasks,
+        };
+        let node = NodeName::from("n1");
+        let epoch = Epoch {
+            lease_uid: "lease".into(),
+            transitions: 3,
+        };
+        scene
+            .tell(Event::NodesListed(BTreeMap::from([(
+                node.clone(),
+                NodeFacts::default(),
+            )])))
+            .await;
+        scene
+            .tell(Event::Leading(epoch, Former::Known(BTreeSet::new())))
+            .await;
+        scene.tell(Event::JobsRelist).await;
+        scene.tell(Event::JobsListed).await;
+        let agent = AgentFacts {
+            node: node.clone(),
+            pod_uid: "p".to_owned(),
+            capacity: Capacity {
+                slots: 2,
+                memory: 1 << 30,
+                default_rootfs: true,
+                landlock_abi: 7,
+                credits: 8,
+                ..Capacity::default()
+            },
+            missing_layer: None,
+            inventory: Vec::new(),
+        };
+        scene.tell(Event::Hello(conn, Box::new(agent))).await;
+        assert!(matches!(scene.message().await, Message::Welcome(_)));
+        enlisted
+            .wait_for(|nodes| nodes.contains(&node))
+            .await
+            .unwrap();
+        scene.tell(Event::Enlisted(BTreeSet::from([node]))).await;
+        scene
+    }
+
+    async fn tell(&self, event: Event) {
+        self.events.send(event).await.unwrap();
+    }
+
+    /// The next message to the agent.
+    async fn message(&mut self) -> Message {
+        let message = tokio::time::timeout(DEADLINE, self.outbound.recv())
+            .await
+            .expect("no message to the agent");
+        message.unwrap().unwrap().message.unwrap()
+    }
+
+    /// Creates a job, which is sent to the agent.
+    async fn run(&mut self, uid: &str) -> RunId {
+        let live: LiveJob = serde_json::from_value(json!({
+            "metadata": {"name": "j", "namespace": "n", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"command": ["true"], "maxQueueSeconds": 2_000_000_000_i64, "activeDeadlineSeconds": 2_000_000_000_i64},
+        }))
+        .unwrap();
+        let mut facts = gate::facts(live, Duration::MAX).unwrap();
+        facts.invalid = None;
+        self.tell(Event::JobApplied(Box::new(facts))).await;
+        match self.message().await {
+            Message::Run(run) => RunId::from_wire(run.identity).unwrap(),
+            other => panic!("a run was due, not {other:?}"),
+        }
+    }
+
+    async fn done(&self, run: &RunId) {
+        let status = EvalJobStatus {
+            verdict: Some(Verdict::Completed.into()),
+            run: Some(evaljob_crds::status::RunResult {
+                stdout: Some(evaljob_crds::status::Stream {
+                    text: Some("hello".to_owned()),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..EvalJobStatus::default()
+        };
+        let done = Done {
+            run: run.clone(),
+            status: Some(Box::new(status)),
+            infrastructure: false,
+            age: Duration::ZERO,
+        };
+        self.tell(Event::Done(self.conn, Box::new(done))).await;
+    }
+
+    async fn acknowledged(&mut self, run: &RunId) {
+        match self.message().await {
+            Message::Ack(ack) => assert_eq!(RunId::from_wire(ack.identity).as_ref(), Some(run)),
+            other => panic!("an Ack was due, not {other:?}"),
+        }
+    }
+
+    /// The next request: method, path with query, body, and where to answer.
+    async fn request(&mut self) -> (Method, String, Value, SendResponse<Response<Body>>) {
+        let next = tokio::time::timeout(DEADLINE, self.api.next_request()).await;
+        let (request, respond) = next.expect("no request came").expect("the client is gone");
+        let (parts, body) = request.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if parts.method == Method::PATCH {
+            assert_eq!(parts.headers["content-type"], "application/json-patch+json");
+        }
+        (parts.method, parts.uri.to_string(), body, respond)
+    }
+
+    /// The next request is the one JSON Patch that stores a status; returns the status.
+    async fn patch(&mut self, uid: &str) -> (Value, SendResponse<Response<Body>>) {
+        let (method, path, body, respond) = self.request().await;
+        assert_eq!(method, Method::PATCH);
+        assert_eq!(path, format!("{PATH}/status?fieldManager=evaljob-operator"));
+        let status = body[1]["value"].clone();
+        let expected = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]);
+        assert_eq!(body, expected);
+        (status, respond)
+    }
+
+    /// The next request reads the job; answers with this.
+    async fn read(&mut self, answer: Response<Body>) {
+        let (method, path, _, respond) = self.request().await;
+        assert_eq!((method, path.as_str()), (Method::GET, PATH));
+        respond.send_response(answer);
+    }
+
+    async fn finished(&mut self) {
+        let note = tokio::time::timeout(DEADLINE, self.notes.recv())
+            .await
+            .expect("the keeper is not told");
+        assert!(matches!(note, Some(Note::Finished(..))), "{note:?}");
+    }
+
+    /// Drops everything; the API server must have seen no other request.
+    async fn end(mut self) {
+        drop(self.events);
+        for task in self.tasks.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+        let further = tokio::time::timeout(DEADLINE, self.api.next_request()).await;
+        assert!(
+            further.expect("the client lives on").is_none(),
+            "a request that nobody expected"
+        );
+    }
+}
+
+fn answer(code: u16, body: &Value) -> Response<Body> {
+    let body = Body::from(body.to_string().into_bytes());
+    Response::builder().status(code).body(body).unwrap()
+}
+
+fn ok() -> Response<Body> {
+    answer(
+        200,
+        &json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {}}),
+    )
+}
+
+fn refusal(code: u16, message: &str) -> Response<Body> {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": "Invalid", "code": code});
+    answer(code, &status)
+}
+
+fn stored(uid: &str, status: &Value) -> Response<Body> {
+    answer(
+        200,
+        &json!({"metadata": {"name": "j", "namespace": "n", "uid": uid}, "spec": {}, "status": status}),
+    )
+}
+
+#[tokio::test]
+async fn a_short_job_is_one_patch_and_its_ack_comes_after_the_answer() {
+    let mut scene = Scene::begin().await;
+    let run = scene.run("u1").await;
+    scene.done(&run).await;
+    let (status, respond) = scene.patch("u1").await;
+    assert_eq!(status["verdict"], "Completed");
+    assert_eq!(status["attempt"], 1);
+    assert_eq!(status["nodeName"], "n1");
+    assert!(
+        scene.outbound.try_recv().is_err(),
+        "no Ack before the answer"
+    );
+    respond.send_response(ok());
+    scene.acknowledged(&run).await;
+    scene.finished().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_long_job_is_two_patches_the_second_after_the_first_was_answered() {
+    let mut scene = Scene::begin().await;
+    let run = scene.run("u1").await;
+    scene
+        .tell(Event::Started(
+            scene.conn,
+            run.clone(),
+            Duration::from_secs(3),
+        ))
+        .await;
+    let (status, respond) = scene.patch("u1").await;
+    assert_eq!(status["verdict"], Value::Null);
+    assert_eq!(status["conditions"][1]["reason"], "Running");
+    scene.done(&run).await;
+    // A second job's verdict passes: the first job's waits for its own answer only.
+    let other = scene.run("u2").await;
+    scene.done(&other).await;
+    let (_, respond_other) = scene.patch("u2").await;
+    respond_other.send_response(ok());
+    scene.acknowledged(&other).await;
+    respond.send_response(ok());
+    let (status, respond) = scene.patch("u1").await;
+    assert_eq!(status["verdict"], "Completed");
+    respond.send_response(ok());
+    scene.acknowledged(&run).await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_looked_into_once_and_a_verdict_that_stands_is_left_alone() {
+    let rows = [
+        ("another uid under the name", stored("u0", &json!({}))),
+        (
+            "a verdict stands",
+            stored("u1", &json!({"verdict": "Accepted"})),
+        ),
+        ("gone", refusal(404, "not found")),
+    ];
+    for (row, found) in rows {
+        let mut scene = Scene::begin().await;
+        let run = scene.run("u1").await;
+        scene.done(&run).await;
+        let (_, respond) = scene.patch("u1").await;
+        respond.send_response(refusal(422, "the first verdict is final"));
+        scene.read(found).await;
+        scene.acknowledged(&run).await;
+        scene.end().await;
+        println!("{row}: acknowledged");
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_is_refused_for_good_becomes_an_infrastructure_error_in_the_servers_words() {
+    let mut scene = Scene::begin().await;
+    let run = scene.run("u1").await;
+    scene.done(&run).await;
+    let (_, respond) = scene.patch("u1").await;
+    respond.send_response(refusal(422, "status.newField: unknown"));
+    scene.read(stored("u1", &json!({"conditions": []}))).await;
+    let (status, respond) = scene.patch("u1").await;
+    assert_eq!(status["verdict"], "InfrastructureError");
+    assert!(
+        status["message"]
+            .as_str()
+            .unwrap()
+            .contains("status.newField: unknown")
+    );
+    assert!(
+        scene.outbound.try_recv().is_err(),
+        "no Ack before it is stored"
+    );
+    respond.send_response(ok());
+    scene.acknowledged(&run).await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_status_that_is_too_large_is_tried_again_without_its_texts() {
+    let rows = [
+        (413, "request entity too large"),
+        (500, "etcdserver: request is too large"),
+        (422, "request is too large"),
+    ];
+    for (code, words) in rows {
+        let mut scene = Scene::begin().await;
+        let run = scene.run("u1").await;
+        scene.done(&run).await;
+        let (status, respond) = scene.patch("u1").await;
+        assert_eq!(status["run"]["stdout"]["text"], "hello");
+        respond.send_response(refusal(code, words));
+        let (status, respond) = scene.patch("u1").await;
+        assert_eq!(status["verdict"], "Completed", "{code}");
+        assert_eq!(
+            status["run"]["stdout"],
+            json!({"truncated": true}),
+            "{code}"
+        );
+        respond.send_response(ok());
+        scene.acknowledged(&run).await;
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_decides_nothing_is_followed_by_the_same_patch() {
+    for code in [429, 500, 503, 409, 403] {
+        let mut scene = Scene::begin().await;
+        let run = scene.run("u1").await;
+        scene.done(&run).await;
+        let (first, respond) = scene.patch("u1").await;
+        respond.send_response(refusal(code, "try again"));
+        let (second, respond) = scene.patch("u1").await;
+        assert_eq!(first, second, "{code}");
+        respond.send_response(ok());
+        scene.acknowledged(&run).await;
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_gone_needs_no_second_look() {
+    let mut scene = Scene::begin().await;
+    let run = scene.run("u1").await;
+    scene.done(&run).await;
+    let (_, respond) = scene.patch("u1").await;
+    respond.send_response(refusal(404, "not found"));
+    scene.acknowledged(&run).await;
+    scene.end().await;
+}
