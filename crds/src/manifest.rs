@@ -94,7 +94,9 @@ pub fn parse<'a>(
     }
     let (mut missing, jobs) = (Vec::new(), &documents.jobs);
     for document in jobs {
-        if let Err(found) = crate::job::build(&document.job.spec, &documents.inputs(&document.job.spec)) {
+        if let Err(found) =
+            crate::job::build(&document.job.spec, &documents.inputs(&document.job.spec))
+        {
             missing.extend(found.into_iter().map(|error| DocumentError {
                 number: document.number,
                 name: Some(document.name.clone()),
@@ -104,7 +106,11 @@ pub fn parse<'a>(
     }
     errors.extend(missing);
     errors.sort_by_key(|error| error.number);
-    if errors.is_empty() { Ok(documents) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(documents)
+    } else {
+        Err(errors)
+    }
 }
 
 fn read(
@@ -143,7 +149,10 @@ fn read(
 }
 
 fn whole(message: &str) -> Vec<FieldError> {
-    vec![FieldError { path: "(document)".to_owned(), message: message.to_owned() }]
+    vec![FieldError {
+        path: "(document)".to_owned(),
+        message: message.to_owned(),
+    }]
 }
 
 fn kind_of(value: &Value) -> (&str, &str) {
@@ -153,7 +162,12 @@ fn kind_of(value: &Value) -> (&str, &str) {
 
 fn name_of(value: &Value, number: usize) -> Option<String> {
     let metadata = value.get("metadata")?;
-    let text = |field: &str| metadata.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |field: &str| {
+        metadata
+            .get(field)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
     text("name")
         .map(str::to_owned)
         .or_else(|| text("generateName").map(|prefix| format!("{prefix}{number}")))
@@ -183,7 +197,11 @@ fn job_of(mut value: Value, schema: &Value) -> Result<EvalJob, Vec<FieldError>> 
     let job: EvalJob = serde_json::from_value(value)
         .map_err(|error| whole(&format!("cannot be read as an EvalJob: {error}")))?;
     let found = crate::validate(&job.spec);
-    if found.is_empty() { Ok(job) } else { Err(found) }
+    if found.is_empty() {
+        Ok(job)
+    } else {
+        Err(found)
+    }
 }
 
 /// A name as the API server demands it: an RFC 1123 subdomain.
@@ -205,6 +223,8 @@ fn metadata(value: &Value, report: &mut Report) {
         });
     }
     if let Some(prefix) = prefix {
-        report.check(prefix.is_string(), &root.field("generateName"), || "must be a text".to_owned());
+        report.check(prefix.is_string(), &root.field("generateName"), || {
+            "must be a text".to_owned()
+        });
     }
 }

@@ -22,8 +22,6 @@ pub struct Rule {
     pub rule: Cow<'static, str>,
     /// What is wrong, and the way out.
     pub message: Cow<'static, str>,
-    /// CEL expression of a message that says more; `message` stands in when it fails.
-    pub message_expression: Option<Cow<'static, str>>,
     /// The field that is reported, relative to the node, where it is not the node itself.
     pub field_path: Option<&'static str>,
 }
@@ -40,18 +38,12 @@ impl Rule {
             at: at.to_vec(),
             rule: rule.into(),
             message: message.into(),
-            message_expression: None,
             field_path: None,
         }
     }
 
     const fn on(mut self, field_path: &'static str) -> Self {
         self.field_path = Some(field_path);
-        self
-    }
-
-    fn saying(mut self, message_expression: String) -> Self {
-        self.message_expression = Some(message_expression.into());
         self
     }
 }

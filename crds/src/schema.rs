@@ -223,9 +223,6 @@ fn attach(schema: &mut Value, place: &str, rule: &Rule) {
         return;
     };
     let mut entry = json!({"rule": rule.rule, "message": rule.message});
-    if let Some(expression) = &rule.message_expression {
-        entry["messageExpression"] = json!(expression);
-    }
     if let Some(path) = rule.field_path {
         entry["fieldPath"] = json!(path);
     }

@@ -51,19 +51,17 @@ fn is_integer(value: &Value) -> bool {
 fn must_be(wanted: &str, value: &Value) -> String {
     let mut shown = value.to_string();
     if shown.len() > 60 {
-        let end = (0..=57).rev().find(|end| shown.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=57)
+            .rev()
+            .find(|end| shown.is_char_boundary(*end))
+            .unwrap_or(0);
         shown.truncate(end);
         shown.push_str("...");
     }
     format!("must be {wanted}, is {shown}")
 }
 
-fn check_object(
-    fields: &Map<String, Value>,
-    schema: &Value,
-    path: &Path<'_>,
-    report: &mut Report,
-) {
+fn check_object(fields: &Map<String, Value>, schema: &Value, path: &Path<'_>, report: &mut Report) {
     let properties = schema.get("properties").and_then(Value::as_object);
     let free = schema.get("additionalProperties");
     for (name, value) in fields {
@@ -89,7 +87,9 @@ fn check_object(
 
 fn check_list(items: &[Value], schema: &Value, path: &Path<'_>, report: &mut Report) {
     if let Some(least) = bound(schema, "minItems") {
-        report.check(items.len() >= least, path, || format!("must have at least {least} items"));
+        report.check(items.len() >= least, path, || {
+            format!("must have at least {least} items")
+        });
     }
     if let Some(most) = bound(schema, "maxItems") {
         report.check(items.len() <= most, path, || {
@@ -101,8 +101,14 @@ fn check_list(items: &[Value], schema: &Value, path: &Path<'_>, report: &mut Rep
             check(item, schema, &path.index(index), report);
         }
     }
-    let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
-    let keys: Vec<&str> = keys.into_iter().flatten().filter_map(Value::as_str).collect();
+    let keys = schema
+        .get("x-kubernetes-list-map-keys")
+        .and_then(Value::as_array);
+    let keys: Vec<&str> = keys
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if keys.is_empty() {
         return;
     }
@@ -133,7 +139,10 @@ fn check_text(value: &Value, schema: &Value, path: &Path<'_>, report: &mut Repor
     }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
         report.check(matches(pattern, text), path, || {
-            format!("{} (it must match {pattern})", must_be("another text", value))
+            format!(
+                "{} (it must match {pattern})",
+                must_be("another text", value)
+            )
         });
     }
 }
@@ -149,10 +158,14 @@ fn check_number(value: &Value, schema: &Value, path: &Path<'_>, report: &mut Rep
         return;
     };
     if let Some(least) = limit("minimum") {
-        report.check(number >= least, path, || format!("must be at least {least}, is {value}"));
+        report.check(number >= least, path, || {
+            format!("must be at least {least}, is {value}")
+        });
     }
     if let Some(most) = limit("maximum") {
-        report.check(number <= most, path, || format!("must be at most {most}, is {value}"));
+        report.check(number <= most, path, || {
+            format!("must be at most {most}, is {value}")
+        });
     }
 }
 

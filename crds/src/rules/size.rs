@@ -33,8 +33,7 @@ pub(super) fn rules() -> Vec<Rule> {
             &["spec"],
             format!("{total} <= {max}"),
             format!("{what} {hint}"),
-        )
-        .saying(format!("'{what}, have ' + string({total}) + ' {hint}'")),
+        ),
         Rule::new(
             "outputs-total",
             &["spec.outputs"],
