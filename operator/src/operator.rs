@@ -75,7 +75,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), OperatorError> {
     let mut parts = JoinSet::new();
-    let wiring = start(&options, &client, &clock, &mut parts)?;
+    let metrics = Metrics::default();
+    let wiring = start(&options, &client, &clock, &metrics, &mut parts)?;
     let settings = lease::Settings {
         namespace: options.lease_namespace.clone(),
         name: options.lease_name.clone(),
@@ -100,6 +101,7 @@ pub async fn run(
     {
         return Err(OperatorError::Part);
     }
+    metrics.leader.set(1);
     wiring.may_write.send_replace(true);
     wiring.role.send_replace(Role::Leader);
     let (keeper, notes) = wiring.keeper;
@@ -136,11 +138,11 @@ fn start(
     options: &Options,
     client: &Client,
     clock: &Clock,
+    metrics: &Metrics,
     parts: &mut JoinSet<Result<(), OperatorError>>,
 ) -> Result<Wiring, OperatorError> {
-    let metrics = Metrics::default();
     let health = Health::new(clock.clone());
-    let (pages, seconds) = Pages::new(&metrics, health.clone());
+    let (pages, seconds) = Pages::new(metrics, health.clone());
     let pages = pages.serve(options.metrics_listen);
     parts.spawn(async move { pages.await.map_err(OperatorError::Pages) });
 
@@ -210,7 +212,7 @@ fn start(
         default_ttl: options.default_ttl,
         max_finished: options.max_finished,
     };
-    let keeper = Keeper::new(client.clone(), settings, clock.clone(), metrics);
+    let keeper = Keeper::new(client.clone(), settings, clock.clone(), metrics.clone());
     Ok(Wiring {
         events,
         role,

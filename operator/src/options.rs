@@ -162,6 +162,6 @@ mod tests {
 
     #[test]
     fn a_certificate_needs_its_key() {
-        assert!(Options::try_parse_from(["evaljob-operator", "--tls-cert-file", "a"]).is_err());
+        Options::try_parse_from(["evaljob-operator", "--tls-cert-file", "a"]).unwrap_err();
     }
 }

@@ -188,7 +188,13 @@ impl Keeper {
             return Ok(Looked::Settled);
         };
         let version = live.metadata.resource_version.clone();
-        let Some(now_kept) = self.kept(&live).filter(|found| found.uid == kept.uid) else {
+        let found = kept_of(
+            &live,
+            kept.ended,
+            self.settings.default_ttl,
+            self.clock.now(),
+        );
+        let Some(now_kept) = found.filter(|found| found.uid == kept.uid) else {
             return Ok(Looked::Settled);
         };
         if !early && now_kept.due > self.clock.now().mono {
@@ -217,11 +223,6 @@ impl Keeper {
         }
     }
 
-    /// What is kept of a job; `None` while it has no verdict.
-    fn kept(&self, live: &LiveJob) -> Option<Kept> {
-        kept(live, self.settings.default_ttl, self.clock.now())
-    }
-
     /// Fills the shelf with every finished job there is.
     async fn refill(&self, shelf: &mut Shelf) {
         loop {
@@ -245,7 +246,13 @@ impl Keeper {
         let mut all = Vec::new();
         loop {
             let page = api.list(&params).await?;
-            all.extend(page.items.iter().filter_map(|live| self.kept(live)));
+            let now = self.clock.now();
+            let ttl = self.settings.default_ttl;
+            all.extend(
+                page.items
+                    .iter()
+                    .filter_map(|live| kept_of(live, Timestamp::MIN, ttl, now)),
+            );
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(all),
@@ -254,8 +261,9 @@ impl Keeper {
     }
 }
 
-/// When a finished job is to be looked at.
-fn kept(live: &LiveJob, default_ttl: Duration, now: Now) -> Option<Kept> {
+/// What is kept of a finished job; `None` while it has no verdict. It did not end before `noticed`, nor before it was
+/// created: a status by hand may say what it likes.
+fn kept_of(live: &LiveJob, noticed: Timestamp, default_ttl: Duration, now: Now) -> Option<Kept> {
     let status = gate::lenient_status(&live.status);
     if !status.is_final() {
         return None;
@@ -265,17 +273,17 @@ fn kept(live: &LiveJob, default_ttl: Duration, now: Now) -> Option<Kept> {
         .get("ttlSecondsAfterFinished")
         .and_then(serde_json::Value::as_u64)
         .map_or(default_ttl, Duration::from_secs);
-    // A status written by hand may have no time: then its condition's, then the job's own.
-    let condition = || {
-        let finished = status.condition(evaljob_crds::ConditionType::Finished)?;
-        Some(finished.last_transition_time.0)
-    };
+    let created = live
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(Timestamp::MIN, |time| time.0);
     let ended = status
         .completion_time
         .as_ref()
-        .map(|time| time.0)
-        .or_else(condition)
-        .or_else(|| live.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+        .map_or(Timestamp::MIN, |time| time.0)
+        .max(noticed)
+        .max(created);
     let over = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
     let over = ended.as_second().saturating_add(over);
     let due = Timestamp::from_second(over).map_or(Duration::MAX, |over| now.mono_at(over));
@@ -324,7 +332,7 @@ mod tests {
             ("beyond all times", Some(u64::MAX), u64::MAX),
         ];
         for (row, ttl, expected) in rows {
-            let kept = kept(&finished(ttl, end), day, now()).unwrap();
+            let kept = kept_of(&finished(ttl, end), Timestamp::MIN, day, now()).unwrap();
             let seconds = if kept.due == Duration::MAX {
                 u64::MAX
             } else {
@@ -338,12 +346,18 @@ mod tests {
     fn a_live_job_is_never_kept_and_a_status_by_hand_counts_from_creation() {
         let mut live = finished(Some(5), "2026-01-01T00:09:58.000000Z");
         live.status = json!({"verdict": "Accepted"});
-        let by_hand = kept(&live, Duration::ZERO, now()).unwrap();
+        let created = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+        let ended =
+            |live: &LiveJob, noticed| kept_of(live, noticed, Duration::ZERO, now()).unwrap().ended;
+        assert_eq!(ended(&live, Timestamp::MIN), created);
         assert_eq!(
-            by_hand.ended,
-            "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap()
+            ended(&live, now().wall),
+            now().wall,
+            "it was seen to end just now"
         );
+        live.status["completionTime"] = json!("2001-01-01T00:00:00.000000Z");
+        assert_eq!(ended(&live, Timestamp::MIN), created);
         live.status = json!({});
-        assert_eq!(kept(&live, Duration::ZERO, now()), None);
+        assert_eq!(kept_of(&live, Timestamp::MIN, Duration::ZERO, now()), None);
     }
 }
