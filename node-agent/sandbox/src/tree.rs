@@ -149,8 +149,9 @@ fn plan_volumes(
         let path = image.resolve(volume.mount_path.trim_start_matches('/'));
         planned.push(PlannedVolume {
             mount: VolumeMount {
+                // An overlay without an upper layer needs two; the first gives the directory its owner and mode.
                 overlay: c_string(&format!(
-                    "lowerdir=/.p/empty:/.p/node/{}",
+                    "lowerdir=/.p/node/{}:/.p/empty",
                     volume.node_directory
                 ))?,
                 target: c_string(&format!("/{path}"))?,

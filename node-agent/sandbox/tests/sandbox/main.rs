@@ -9,6 +9,7 @@
 
 mod denial;
 mod harness;
+mod lifecycle;
 mod limits;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use libtest_mimic::{Arguments, Trial};
 
 use denial::inherited;
 use harness::{isolated, machine, pool};
+use lifecycle::{deaths, leak};
 
 fn main() -> ExitCode {
     evaljob_sandbox::maybe_become_spawner();
@@ -42,7 +44,12 @@ fn main() -> ExitCode {
 }
 
 /// The parts of tests that must be alone in their namespaces. They fail by panicking.
-const ROLES: &[(&str, fn())] = &[(inherited::CROWDED, inherited::be_crowded)];
+const ROLES: &[(&str, fn())] = &[
+    (inherited::CROWDED, inherited::be_crowded),
+    (deaths::AGENT, deaths::be_agent),
+    (deaths::AGENT_KILLED, deaths::be_agent_killed),
+    (leak::LEAK, leak::be_counting),
+];
 
 fn play(role: &str) -> ExitCode {
     let (_, body) = ROLES
@@ -62,7 +69,7 @@ fn run() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    [denial::trials(), limits::trials()]
+    [denial::trials(), limits::trials(), lifecycle::trials()]
         .into_iter()
         .flatten()
         .collect()

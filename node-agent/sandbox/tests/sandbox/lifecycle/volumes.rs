@@ -1,0 +1,136 @@
+//! Node directories mounted into a run: read-only, with or without execution, wherever the job wants them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use evaljob_sandbox::plan::HostPlan;
+use evaljob_sandbox::{Layer, Spawner};
+
+use crate::harness::attempts::PRELUDE;
+use crate::harness::program::{Job, Program};
+use crate::harness::{Case, isolated, pool, sources};
+
+pub(crate) const CASES: &[Case] = &[
+    (
+        "a node directory is readable where the job wants it, and nowhere writable",
+        read_only,
+    ),
+    (
+        "programs of a node directory run only where the job says so",
+        execution,
+    ),
+    ("a set-id program of a node directory gives nothing", set_id),
+    (
+        "steps and tests see the same volumes, the next job none",
+        with_steps,
+    ),
+    (
+        "a node directory that is not known is refused by name",
+        unknown,
+    ),
+];
+
+/// A spawner that knows directory `data`.
+fn spawner(test: &str) -> Spawner {
+    let data = isolated::scratch().join(test);
+    fs::create_dir_all(data.join("below")).expect("a directory");
+    fs::write(data.join("file"), "content\n").expect("a file");
+    fs::write(data.join("below/file"), "deeper\n").expect("a file");
+    for (name, mode) in [("ids", 0o755), ("set-id", 0o6755)] {
+        fs::copy(sources::path("ids"), data.join(name)).expect("a copy");
+        fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+    let mut known = pool::node_directory(test);
+    known.name = "data".into();
+    Spawner::start(HostPlan {
+        node_directories: vec![known],
+        ..pool::host(1)
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn read_only() {
+    let spawner = spawner("volumes-read-only");
+    let mut slot = spawner.slot(0);
+    // Not in the image, deep below nothing, inside a directory of the image, below a link of it.
+    for place in ["/data", "/opt/a/b/c", "/usr/share/evaljob", "/lib/evaljob"] {
+        let source = format!(
+            "{PRELUDE}P = {place:?}\nprint(sorted(os.listdir(P)), open(P + '/below/file').read(), end='')\n\
+             attempt('write', lambda: open(P + '/file', 'w'))\nattempt('add', lambda: open(P + '/new', 'w'))\n\
+             attempt('remove', lambda: os.unlink(P + '/file'))\nattempt('chmod', lambda: os.chmod(P, 0o777))"
+        );
+        let refused = ["write", "add", "remove", "chmod"]
+            .map(|name| format!("{name}\t{}\n", libc::EROFS))
+            .concat();
+        let wanted = format!("['below', 'file', 'ids', 'set-id'] deeper\n{refused}");
+        let program = Program::python(&source).job(|job| job.volume("data", place, true));
+        program.run_on(&mut slot).passed().printed(&wanted);
+    }
+    let node = fs::read_to_string(isolated::scratch().join("volumes-read-only/file"))
+        .expect("it is there");
+    assert_eq!(node, "content\n");
+}
+
+fn execution() {
+    let spawner = spawner("volumes-execution");
+    let mut slot = spawner.slot(0);
+    let command = "/yes/ids; /no/ids; echo $?; cp /no/ids .; ./ids; cat /no/file";
+    let job = Job::new()
+        .volume("data", "/yes", true)
+        .volume("data", "/no", false);
+    let ids = "1000 1000 1000 1000\n";
+    let report = Program::shell(command)
+        .job(|_| job)
+        .run_on(&mut slot)
+        .passed();
+    report.printed(&format!("{ids}126\n{ids}content\n"));
+}
+
+fn set_id() {
+    let spawner = spawner("volumes-set-id");
+    let program = Program::new(&["/data/set-id"]).job(|job| job.volume("data", "/data", true));
+    program
+        .run_on(&mut spawner.slot(0))
+        .passed()
+        .printed("1000 1000 1000 1000\n");
+}
+
+fn with_steps() {
+    let spawner = spawner("volumes-steps");
+    let mut slot = spawner.slot(0);
+    Job::new()
+        .steps()
+        .volume("data", "/data", false)
+        .begin(&mut slot);
+    Program::shell("cp /data/file made")
+        .step()
+        .run_in(&mut slot)
+        .passed();
+    for _ in 0..2 {
+        Program::shell("cat made /data/below/file")
+            .run_in(&mut slot)
+            .passed()
+            .printed("content\ndeeper\n");
+    }
+    slot.end().expect("the job ends");
+    Program::shell("test -e /data")
+        .run_on(&mut slot)
+        .facts
+        .ending
+        .eq(&evaljob_sandbox::facts::Ending::Exited(1));
+}
+
+fn unknown() {
+    let spawner = spawner("volumes-unknown");
+    let mut slot = spawner.slot(0);
+    let error = Job::new()
+        .volume("other", "/data", false)
+        .try_begin(&mut slot)
+        .expect_err("it is not known");
+    assert_eq!(error.layer, Layer::Rootfs);
+    assert!(
+        error.cause.contains("\"other\"") && error.way_out.contains("--node-directory"),
+        "{error}"
+    );
+    Program::new(&["/bin/true"]).run_on(&mut slot).passed();
+}
