@@ -1,12 +1,16 @@
-//! The frames between agent, spawner and workers: one SEQPACKET message each, at most 64 KiB, descriptors beside.
+//! The frames between agent, spawner and workers: one SEQPACKET message each, descriptors beside.
 //!
-//! Encoding is postcard. A frame that is longer, malformed or carries more descriptors than expected is refused;
-//! content (files, stdin) never travels in frames. Source: unix(7), cmsg(3).
+//! Encoding is postcard behind one byte that tells where it is: in the message, or, beyond 64 KiB, in a sealed memfd
+//! that comes as the first descriptor (the largest legal command line and environment take 768 KiB). A frame that is
+//! longer, malformed or carries more descriptors than expected is refused; content (files, stdin) never travels in
+//! frames. Source: unix(7), cmsg(3), memfd_create(2).
 
-use std::io::{IoSlice, IoSliceMut};
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -20,7 +24,13 @@ use crate::facts::{Breach, CgroupVersion, RunFacts};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 
 /// Largest frame. Bounded so that neither side can make the other allocate without end.
-pub(crate) const MAX_FRAME: usize = 64 << 10;
+pub(crate) const MAX_FRAME: usize = 1 << 20;
+/// Largest frame that travels in the message itself, which the kernel copies as a whole.
+const MAX_INLINE: usize = 64 << 10;
+/// First byte of a message whose frame follows.
+const INLINE: u8 = 0;
+/// First byte of a message whose frame is in its first descriptor.
+const BESIDE: u8 = 1;
 /// Most descriptors of a frame: the outputs of a job.
 pub(crate) const MAX_FDS: usize = 16;
 
@@ -108,6 +118,8 @@ pub(crate) enum FrameError {
     Malformed,
     #[error("{0} descriptors exceed {MAX_FDS}")]
     Descriptors(usize),
+    #[error("memfd: {0}")]
+    Memfd(io::Error),
 }
 
 /// Sends one frame. Blocks while the socket's buffer is full.
@@ -120,15 +132,28 @@ pub(crate) fn send<T: Serialize>(
     if bytes.len() > MAX_FRAME {
         return Err(FrameError::TooLong(bytes.len()));
     }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    if fds.len() > MAX_FDS {
+        return Err(FrameError::Descriptors(fds.len()));
+    }
+    let beside = if bytes.len() > MAX_INLINE {
+        Some(sealed(&bytes).map_err(FrameError::Memfd)?)
+    } else {
+        None
+    };
+    let (place, body) = match beside {
+        Some(_) => ([BESIDE], &[][..]),
+        None => ([INLINE], bytes.as_slice()),
+    };
+    let all: Vec<_> = beside.iter().map(AsFd::as_fd).chain(fds.iter().copied()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+    if !all.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&all)) {
         return Err(FrameError::Descriptors(fds.len()));
     }
     loop {
         match rustix::net::sendmsg(
             &socket,
-            &[IoSlice::new(&bytes)],
+            &[IoSlice::new(&place), IoSlice::new(body)],
             &mut control,
             SendFlags::NOSIGNAL,
         ) {
@@ -149,8 +174,8 @@ pub(crate) struct Received<T> {
 
 /// Receives one frame; blocks.
 pub(crate) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> Result<Received<T>, FrameError> {
-    let mut bytes = vec![0; MAX_FRAME + 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut bytes = vec![0; MAX_INLINE + 2];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let message = loop {
         match rustix::net::recvmsg(
@@ -180,9 +205,41 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> Result<Received
     {
         return Err(FrameError::TooLong(message.bytes));
     }
-    let frame = postcard::from_bytes(bytes.get(..message.bytes).unwrap_or_default())
-        .map_err(|_| FrameError::Malformed)?;
+    let bytes = match bytes.get(..message.bytes).and_then(<[u8]>::split_first) {
+        Some((&INLINE, body)) => body.to_vec(),
+        Some((&BESIDE, [])) if !fds.is_empty() => read_beside(fds.remove(0))?,
+        _ => return Err(FrameError::Malformed),
+    };
+    let frame = postcard::from_bytes(&bytes).map_err(|_| FrameError::Malformed)?;
     Ok(Received { frame, fds })
+}
+
+/// The frame in a memfd; whatever else the descriptor is, it is not read.
+fn read_beside(fd: OwnedFd) -> Result<Vec<u8>, FrameError> {
+    let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|_| FrameError::Malformed)?;
+    if !seals.contains(SealFlags::WRITE) {
+        return Err(FrameError::Malformed);
+    }
+    let mut bytes = Vec::new();
+    let file = File::from(fd);
+    // From the start, wherever the sender's offset stands.
+    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(FrameError::Socket)?;
+    let limit = MAX_FRAME as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(FrameError::Memfd)?;
+    if bytes.len() > MAX_FRAME {
+        return Err(FrameError::TooLong(bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// A memfd that nobody can change any more.
+pub(crate) fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(rustix::fs::memfd_create("evaljob", flags)?);
+    file.write_all(content)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
 }
 
 #[cfg(test)]
@@ -220,16 +277,56 @@ mod tests {
     }
 
     #[test]
+    fn a_long_frame_travels_beside_the_message() {
+        let (a, b) = pair();
+        for length in [MAX_INLINE - 10, MAX_INLINE, MAX_FRAME - 10] {
+            let long = "x".repeat(length);
+            send(&a, &ToWorker::Collect(vec![(long.clone(), 1)]), &[b.as_fd()]).unwrap();
+            let received = receive::<ToWorker>(&b).unwrap();
+            assert!(matches!(received.frame, ToWorker::Collect(paths) if paths[0].0 == long));
+            assert_eq!(received.fds.len(), 1, "{length}");
+        }
+    }
+
+    #[test]
     fn garbage_half_and_oversized_frames_are_refused() {
         let (a, b) = pair();
-        rustix::net::send(&a, &[0xff; 16], SendFlags::empty()).unwrap();
-        assert!(matches!(receive::<FromWorker>(&b), Err(FrameError::Malformed)));
-        let half = postcard::to_allocvec(&ToWorker::Collect(vec![("a".into(), 7)])).unwrap();
+        for garbage in [&[0xff; 16][..], &[INLINE], &[BESIDE], &[BESIDE, 0]] {
+            rustix::net::send(&a, garbage, SendFlags::empty()).unwrap();
+            assert!(matches!(receive::<FromWorker>(&b), Err(FrameError::Malformed)));
+        }
+        let mut half = vec![INLINE];
+        half.extend(postcard::to_allocvec(&ToWorker::Collect(vec![("a".into(), 7)])).unwrap());
         rustix::net::send(&a, &half[..half.len() - 1], SendFlags::empty()).unwrap();
         assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Malformed)));
         let long = ToWorker::Collect(vec![("x".repeat(MAX_FRAME), 1)]);
         assert!(matches!(send(&a, &long, &[]), Err(FrameError::TooLong(_))));
+        rustix::net::send(&a, &vec![INLINE; MAX_INLINE + 3], SendFlags::empty()).unwrap();
+        assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::TooLong(_))));
         drop(a);
         assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Closed)));
+    }
+
+    /// Sends `fd` as if it held a frame.
+    fn beside(socket: &OwnedFd, fd: BorrowedFd<'_>) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let fds = [fd];
+        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+        let message = [IoSlice::new(&[BESIDE])];
+        rustix::net::sendmsg(socket, &message, &mut control, SendFlags::empty()).unwrap();
+    }
+
+    #[test]
+    fn a_frame_beside_the_message_must_be_sealed_and_bounded() {
+        let (a, b) = pair();
+        let open = rustix::fs::memfd_create("open", MemfdFlags::ALLOW_SEALING).unwrap();
+        let pipe = rustix::pipe::pipe().unwrap();
+        for fd in [open.as_fd(), pipe.0.as_fd(), a.as_fd()] {
+            beside(&a, fd);
+            assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Malformed)));
+        }
+        beside(&a, sealed(&vec![0; MAX_FRAME + 1]).unwrap().as_fd());
+        assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::TooLong(_))));
     }
 }
