@@ -83,7 +83,7 @@ impl Job<'_> {
         let mut worst = Failure::new(Stage::Exec, Errno::NOENT, 0);
         for (index, path) in (0u32..).zip(self.candidates) {
             let errno = sys::execve(path, &self.argv, &self.env);
-            let skip = matches!(errno, Errno::NOENT | Errno::NOTDIR);
+            let skip = matches!(errno, Errno::NOENT | Errno::NOTDIR) && self.candidates.len() > 1;
             if errno == Errno::ACCESS {
                 worst = Failure::new(Stage::Exec, errno, index);
             } else if !skip {
