@@ -5,19 +5,18 @@
 //! output exceeds its limit. No privileges are needed here.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::EventfdFlags;
-use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::RunFacts;
-use crate::frame::{self, Found, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker};
+use crate::frame::{self, Found, FrameError, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 use crate::streams::Streams;
 
@@ -201,14 +200,22 @@ impl Slot {
     /// # Errors
     /// The layer that failed. The slot can be used again.
     pub fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
-        let memfd = sealed(content)
+        let memfd = frame::sealed(content)
             .or_layer(Layer::Workspace, || "put the job's files into memory".into())?;
         self.own_tree = plan.steps || !plan.volumes.is_empty();
-        let worker = self.worker()?;
-        frame::send(worker, &ToWorker::Begin(plan.clone()), &[memfd.as_fd()])?;
-        match self.answer()? {
-            FromWorker::Begun => Ok(()),
-            other => Err(self.out_of_turn(&other)),
+        let begin = ToWorker::Begin(plan.clone());
+        let kept = self.worker.is_some();
+        let mut sent = self.order(&begin, &[memfd.as_fd()]);
+        if kept && self.worker.is_none() {
+            sent = self.order(&begin, &[memfd.as_fd()]); // it had died between two jobs
+        }
+        sent?;
+        match self.answer() {
+            Ok(FromWorker::Begun) => Ok(()),
+            Ok(other) => Err(self.out_of_turn(&other)),
+            // A worker that failed to build a tree of its own has left the common one, and ends.
+            Err(error) if self.own_tree => Err(self.lost(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -229,8 +236,8 @@ impl Slot {
     /// # Errors
     /// The layer that failed.
     pub fn collect(&mut self, paths: &[(String, u64)]) -> Result<Vec<Collected>, SandboxError> {
+        self.order(&ToWorker::Collect(paths.to_vec()), &[])?;
         let worker = self.worker()?;
-        frame::send(worker, &ToWorker::Collect(paths.to_vec()), &[])?;
         let received = match frame::receive::<FromWorker>(worker) {
             Ok(received) => received,
             Err(error) => return Err(self.lost(error.into())),
@@ -267,10 +274,10 @@ impl Slot {
     /// # Errors
     /// The layer that failed; the next job gets a new worker.
     pub fn end(&mut self) -> Result<(), SandboxError> {
-        let Some(worker) = &self.worker else {
+        if self.worker.is_none() {
             return Ok(());
-        };
-        frame::send(worker, &ToWorker::End, &[])?;
+        }
+        self.order(&ToWorker::End, &[])?;
         let answer = self.answer()?;
         if self.own_tree {
             self.worker = None; // it ends with the job
@@ -299,6 +306,15 @@ impl Slot {
         self.worker
             .as_ref()
             .ok_or_else(|| SandboxError::new(Layer::Spawner, "no worker"))
+    }
+
+    /// Sends an order; a worker that cannot be reached is lost.
+    fn order(&mut self, order: &ToWorker, fds: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
+        let sent = frame::send(self.worker()?, order, fds);
+        sent.map_err(|error| match error {
+            FrameError::Closed | FrameError::Socket(_) => self.lost(error.into()),
+            _ => error.into(), // nothing was sent
+        })
     }
 
     fn answer(&mut self) -> Result<FromWorker, SandboxError> {
@@ -349,14 +365,4 @@ fn run_on(
         .try_into()
         .map_err(|_| SandboxError::new(Layer::Spawner, "a run without streams"))?;
     Streams::new(worker.as_fd(), stdin, stdout, stderr, plan.limits.output, io)?.carry()
-}
-
-/// A memfd that nobody can change any more.
-fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(rustix::fs::memfd_create("evaljob-files", flags)?);
-    file.write_all(content)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
 }

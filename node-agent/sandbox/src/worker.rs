@@ -57,6 +57,8 @@ pub(crate) struct Worker<'m> {
     number: u32,
     jobs: u64,
     job: Option<Current>,
+    /// Whether it has left the prepared tree for one of a job's own, or tried to.
+    moved: bool,
 }
 
 /// The job in progress.
@@ -87,6 +89,7 @@ impl<'m> Worker<'m> {
             number,
             jobs: 0,
             job: None,
+            moved: false,
         })
     }
 
@@ -94,7 +97,8 @@ impl<'m> Worker<'m> {
         FIRST_ID + self.number * IDS + JOB_ID
     }
 
-    /// Serves the agent until it closes the socket, or until the end of a job with a tree of its own.
+    /// Serves the agent until it closes the socket, or until the end of a job with a tree of its own, or until such a
+    /// tree could not be built.
     pub(crate) fn serve(&mut self) -> Result<(), SandboxError> {
         self.networks.ask()?;
         loop {
@@ -103,12 +107,11 @@ impl<'m> Worker<'m> {
                 Err(FrameError::Closed) => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            let last = matches!(received.frame, ToWorker::End)
-                && self.job.as_ref().is_some_and(|job| job.tree.is_some());
+            let ending = matches!(received.frame, ToWorker::End);
             if let Err(error) = self.handle(received.frame, received.fds) {
                 frame::send(&self.socket, &FromWorker::Failed(error), &[])?;
             }
-            if last {
+            if self.moved && (ending || self.job.is_none()) {
                 return Ok(());
             }
         }
@@ -215,7 +218,8 @@ impl<'m> Worker<'m> {
         Ok(())
     }
 
-    fn own_tree(&self, plan: &JobPlan) -> Result<Tree, SandboxError> {
+    fn own_tree(&mut self, plan: &JobPlan) -> Result<Tree, SandboxError> {
+        self.moved = true;
         netns::unshare_mounts()
             .or_layer(Layer::Namespaces, || "unshare the mount namespace".into())?;
         let node_directories: Vec<_> = self
