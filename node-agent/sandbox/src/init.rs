@@ -83,6 +83,7 @@ impl Init<'_> {
     }
 
     fn live(&self) -> Result<(), Failure> {
+        // A worker that dies before this is noticed all the same: nobody says go, and the job ends.
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
             .at(Stage::Handover, 0)?;
         self.cgroup.enter().at(Stage::Cgroup, 0)?; // what is allocated from here on is the run's

@@ -202,10 +202,8 @@ pub(crate) fn namespaces(process: BorrowedFd<'_>) -> Result<NamespaceIds, Sandbo
 /// Reads everything. `owner` is the host id of the job: its /proc entries are read with that fsuid, which needs no
 /// CAP_SYS_PTRACE and no DAC override.
 pub(crate) fn observe(process: BorrowedFd<'_>, owner: u32) -> Result<Observed, SandboxError> {
-    sys::set_fs_ids(owner).or_layer(Layer::ReadBack, || format!("take fsuid {owner}"))?;
-    let seen = observe_as_owner(process);
-    sys::set_fs_ids(0).or_layer(Layer::ReadBack, || "take fsuid 0".into())?;
-    seen
+    sys::with_fs_ids(owner, || observe_as_owner(process))
+        .or_layer(Layer::ReadBack, || format!("take fsuid {owner} and give it back"))?
 }
 
 fn observe_as_owner(process: BorrowedFd<'_>) -> Result<Observed, SandboxError> {

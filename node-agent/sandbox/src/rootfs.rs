@@ -137,13 +137,15 @@ impl<'a> RunRoot<'a> {
             WorkLayout::Steps(_) => steps.as_fd(),
             WorkLayout::Fresh | WorkLayout::OverSteps => run.as_fd(),
         };
-        sys::set_fs_ids(self.owner).at(Stage::Workspace, 2)?;
-        self.directories(run.as_fd()).at(Stage::Workspace, 3)?;
-        if matches!(self.layout, WorkLayout::Steps(true) | WorkLayout::Fresh) {
-            let work = open_directory(work, c"work").at(Stage::Workspace, 4)?;
-            self.files.place(work.as_fd())?;
-        }
-        sys::set_fs_ids(0).at(Stage::Workspace, 5)?;
+        let fill = || {
+            self.directories(run.as_fd()).at(Stage::Workspace, 3)?;
+            if matches!(self.layout, WorkLayout::Steps(true) | WorkLayout::Fresh) {
+                let work = open_directory(work, c"work").at(Stage::Workspace, 4)?;
+                self.files.place(work.as_fd())?;
+            }
+            Ok(())
+        };
+        sys::with_fs_ids(self.owner, fill).at(Stage::Workspace, 2)??;
         self.show_places(work, run.as_fd()).at(Stage::Workspace, 6)
     }
 

@@ -209,10 +209,10 @@ impl<'m> Slot<'m> {
     /// way of /dev/stdin or /proc/self/fd.
     fn connect(&self, socket: &OwnedFd) -> Result<(ChildEnds, Ends), SandboxError> {
         let owner = self.owner();
-        sys::set_fs_ids(owner).or_layer(Layer::Descriptors, || format!("take fsuid {owner}"))?;
-        let streams = pipe().and_then(|stdin| Ok((stdin, pipe()?, pipe()?)));
-        sys::set_fs_ids(0).or_layer(Layer::Descriptors, || "take fsuid 0".into())?;
-        let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) = streams?;
+        let streams = || Ok::<_, SandboxError>((pipe()?, pipe()?, pipe()?));
+        let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) =
+            sys::with_fs_ids(owner, streams)
+                .or_layer(Layer::Descriptors, || format!("take fsuid {owner} and give it back"))??;
         let agent = [stdin_agent.as_fd(), stdout_agent.as_fd(), stderr_agent.as_fd()];
         frame::send(socket, &FromWorker::Running, &agent)?;
         let (error_ours, error) = pipe()?;

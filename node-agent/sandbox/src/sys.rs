@@ -131,8 +131,27 @@ pub(crate) fn execve(path: &CStr, argv: &StringArray, env: &StringArray) -> Errn
     checked(c_long::from(value)).err().unwrap_or(Errno::NOSYS)
 }
 
-/// setfsuid(2) and setfsgid(2) together: files made from here on belong to `id`. Checks that they took effect.
-pub(crate) fn set_fs_ids(id: u32) -> Result<()> {
+/// Runs `body` with the file-system ids `id`: what it makes belongs to `id`.
+///
+/// Changing them takes away the signal by which a process dies with its parent (prctl(2), PR_SET_PDEATHSIG), so it is
+/// set again. For processes that are to die so.
+///
+/// # Errors
+/// [`Errno::PERM`] when the ids were refused; [`Errno::SRCH`] when the parent died meanwhile.
+pub(crate) fn with_fs_ids<T>(id: u32, body: impl FnOnce() -> T) -> Result<T> {
+    let parent = rustix::process::getppid();
+    set_fs_ids(id)?;
+    let done = body();
+    set_fs_ids(0)?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    if rustix::process::getppid() != parent {
+        return Err(Errno::SRCH);
+    }
+    Ok(done)
+}
+
+/// setfsuid(2) and setfsgid(2) together. Checks that they took effect.
+fn set_fs_ids(id: u32) -> Result<()> {
     for call in [libc::SYS_setfsgid, libc::SYS_setfsuid] {
         // SAFETY: takes an integer.
         unsafe { libc::syscall(call, id) };

@@ -215,10 +215,8 @@ fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError>
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let steps = rustix::fs::openat(CWD, at, flags, Mode::empty())
         .or_layer(Layer::Workspace, context)?;
-    sys::set_fs_ids(owner).or_layer(Layer::Workspace, || format!("take fsuid {owner}"))?;
-    let made = rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
-    sys::set_fs_ids(0).or_layer(Layer::Workspace, || "take fsuid 0".into())?;
-    made.or_layer(Layer::Workspace, context)
+    let make = || rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
+    sys::with_fs_ids(owner, make).flatten().or_layer(Layer::Workspace, context)
 }
 
 /// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
