@@ -100,7 +100,7 @@ fn deaf_runs_end() {
 
 fn zombies() {
     let mut slot = pool::slot();
-    let source = "import os\nfor _ in range(50):\n if os.fork() == 0: os._exit(0)\n\
+    let source = "import os\nfor _ in range(30):\n if os.fork() == 0: os._exit(0)\n\
         for _ in range(10):\n if os.fork() == 0:\n  os.fork(); os._exit(0)\nprint('done')";
     let report = Program::python(source)
         .run_on(&mut slot)

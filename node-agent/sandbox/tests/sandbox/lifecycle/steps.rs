@@ -39,14 +39,14 @@ fn what_is_left() {
         .begin(&mut slot);
     step(
         &mut slot,
-        "mkdir -p out; cp /bin/echo out/program; cat source >out/made; echo t >/tmp/t; echo h >/home/h",
+        "mkdir -p out; cp /bin/echo out/program; cat source >out/made; echo >/tmp/t; echo >/home/h",
     );
+    // /tmp and HOME are fresh in each step and in each test.
     assert_eq!(
-        step(&mut slot, "cat out/made /tmp/t /home/h"),
-        "source\nt\nh\n"
+        step(&mut slot, "cat out/made; ls -A /tmp /home"),
+        "source\n/home:\n\n/tmp:\n"
     );
     for _ in 0..2 {
-        // /tmp and HOME of a test are fresh.
         assert_eq!(
             test(
                 &mut slot,
