@@ -7,10 +7,12 @@
 //! positive control, which runs without the sandbox, can reach the machine.
 #![expect(clippy::panic, clippy::print_stderr, reason = "a test binary")]
 
+mod container;
 mod denial;
 mod harness;
 mod lifecycle;
 mod limits;
+mod refusal;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         return match role.as_str() {
             isolated::FIRST => isolated::be_first(),
             isolated::TESTS => run(),
+            container::INSIDE => container::be_inside(),
             other => play(other),
         };
     }
@@ -49,6 +52,7 @@ const ROLES: &[(&str, fn())] = &[
     (deaths::AGENT, deaths::be_agent),
     (deaths::AGENT_KILLED, deaths::be_agent_killed),
     (leak::LEAK, leak::be_counting),
+    (container::AROUND, container::be_around),
 ];
 
 fn play(role: &str) -> ExitCode {
@@ -69,8 +73,14 @@ fn run() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    [denial::trials(), limits::trials(), lifecycle::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        denial::trials(),
+        limits::trials(),
+        lifecycle::trials(),
+        refusal::trials(),
+        container::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use evaljob_sandbox::plan::{HostPlan, NodeDirectory};
-use evaljob_sandbox::{Slot, Spawner};
+use evaljob_sandbox::{HostFacts, Slot, Spawner};
 
 use super::isolated;
 
@@ -81,6 +81,12 @@ pub(crate) fn slots<const COUNT: usize>() -> [Lent; COUNT] {
             .unwrap_or_else(PoisonError::into_inner);
     }
     std::array::from_fn(|_| Lent { slot: free.pop() })
+}
+
+/// What the shared spawner found.
+pub(crate) fn facts() -> HostFacts {
+    pool();
+    spawner().as_ref().expect("not closed yet").facts().clone()
 }
 
 /// Ends the shared spawner.

@@ -52,8 +52,14 @@ fn spawner(test: &str) -> Spawner {
 fn read_only() {
     let spawner = spawner("volumes-read-only");
     let mut slot = spawner.slot(0);
-    // Not in the image, deep below nothing, inside a directory of the image, below a link of it.
-    for place in ["/data", "/opt/a/b/c", "/usr/share/evaljob", "/lib/evaljob"] {
+    // Not in the image, deep below nothing, inside a directory of the image, below a link of it, and odd.
+    for place in [
+        "/data",
+        "/opt/a/b/c",
+        "/usr/share/evaljob",
+        "/lib/evaljob",
+        "/a b/c\\d\te",
+    ] {
         let source = format!(
             "{PRELUDE}P = {place:?}\nprint(sorted(os.listdir(P)), open(P + '/below/file').read(), end='')\n\
              attempt('write', lambda: open(P + '/file', 'w'))\nattempt('add', lambda: open(P + '/new', 'w'))\n\
