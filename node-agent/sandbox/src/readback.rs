@@ -151,12 +151,17 @@ impl Expected<'_> {
             let (Some(point), Some(options)) = (fields.next(), fields.next()) else {
                 return wrong(format!("mountinfo line {line:?} is not understood"));
             };
-            let Some((_, wanted)) = self.mounts.iter().find(|(planned, _)| planned == point) else {
+            let is_planned = |(planned, _): &&(String, _)| as_shown(planned) == point;
+            let Some((_, wanted)) = self.mounts.iter().find(is_planned) else {
                 return wrong(format!("{point} is mounted and not planned"));
             };
-            let has = |option: &&&str| !options.split(',').any(|given| given == **option);
-            if let Some(missing) = wanted.iter().find(has) {
-                return wrong(format!("{point} is mounted without {missing}: {options}"));
+            // An overlay that lacks a right falls back to read-only, which only its last field tells.
+            let file_system = line.rsplit(' ').next().unwrap_or_default();
+            for option in wanted {
+                let has = |options: &str| options.split(',').any(|given| given == *option);
+                if !has(options) || (*option == "rw" && !has(file_system)) {
+                    return wrong(format!("{point} is mounted without {option}: {line}"));
+                }
             }
             found += 1;
         }
@@ -165,6 +170,15 @@ impl Expected<'_> {
         }
         Ok(())
     }
+}
+
+/// A path as mountinfo shows it.
+fn as_shown(path: &str) -> String {
+    let escape = |character| match character {
+        ' ' | '\t' | '\n' | '\\' => format!("\\{:03o}", u32::from(character)),
+        _ => character.to_string(),
+    };
+    path.chars().map(escape).collect()
 }
 
 /// Opens the directory of process `pid` below `proc`.

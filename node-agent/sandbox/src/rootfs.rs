@@ -199,7 +199,7 @@ impl<'a> RunRoot<'a> {
             mounts.push((volume.target.to_string_lossy().into_owned(), options));
         }
         for (_, target, executable) in PLACES {
-            let mut options = vec!["nosuid", "nodev"];
+            let mut options = vec!["rw", "nosuid", "nodev"];
             if !executable {
                 options.push("noexec");
             }

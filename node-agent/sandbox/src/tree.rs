@@ -216,7 +216,9 @@ fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError>
     let steps = rustix::fs::openat(CWD, at, flags, Mode::empty())
         .or_layer(Layer::Workspace, context)?;
     let make = || rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
-    sys::with_fs_ids(owner, make).flatten().or_layer(Layer::Workspace, context)
+    sys::with_fs_ids(owner, make)
+        .or_layer(Layer::Workspace, || format!("take fsuid {owner} and give it back"))?
+        .or_layer(Layer::Workspace, context)
 }
 
 /// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
