@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use evaljob_sandbox::facts::Breach;
+use evaljob_sandbox::{Slot, Spawner};
 
-use crate::harness::Case;
-use crate::harness::pool;
 use crate::harness::program::{Program, Report};
+use crate::harness::{Case, isolated, pool};
 
 pub(crate) const CASES: &[Case] = &[
     (
@@ -41,14 +41,25 @@ fn processes_of(uid: u32) -> Vec<String> {
     found
 }
 
-/// The slot is lent to this test alone, so every process of its id is one of the run's.
+/// A slot whose host ids no other test uses, in the container's tests neither: every process of them is the run's.
+fn own_slot(number: u32) -> (Spawner, Slot) {
+    let first = if isolated::role().is_some_and(|role| role == isolated::TESTS) {
+        10
+    } else {
+        20
+    };
+    let spawner = Spawner::start(pool::host(30)).unwrap_or_else(|error| panic!("{error}"));
+    let slot = spawner.slot(first + number);
+    (spawner, slot)
+}
+
 fn nothing_lives(report: &Report) {
     let uid = report.facts.enforcement.as_ref().expect("it ran").uid;
     assert_eq!(processes_of(uid), Vec::<String>::new());
 }
 
 fn daemons_die() {
-    let mut slot = pool::slot();
+    let (_spawner, mut slot) = own_slot(1);
     let source = "
 import os, time, sys
 if os.fork() == 0:
@@ -79,7 +90,7 @@ print('main ends')
 }
 
 fn stopped_runs_end() {
-    let mut slot = pool::slot();
+    let (_spawner, mut slot) = own_slot(2);
     let source =
         "import os, signal, time\nif os.fork() == 0: time.sleep(1000)\nos.kill(0, signal.SIGSTOP)";
     let program =
@@ -89,7 +100,7 @@ fn stopped_runs_end() {
 }
 
 fn deaf_runs_end() {
-    let mut slot = pool::slot();
+    let (_spawner, mut slot) = own_slot(3);
     let source = "import os, signal, time\nfor number in range(1, 65):\n try: signal.signal(number, signal.SIG_IGN)\n \
         except (OSError, ValueError): pass\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nos.fork()\ntime.sleep(1000)";
     let program =
@@ -99,7 +110,7 @@ fn deaf_runs_end() {
 }
 
 fn zombies() {
-    let mut slot = pool::slot();
+    let (_spawner, mut slot) = own_slot(4);
     let source = "import os\nfor _ in range(30):\n if os.fork() == 0: os._exit(0)\n\
         for _ in range(10):\n if os.fork() == 0:\n  os.fork(); os._exit(0)\nprint('done')";
     let report = Program::python(source)
