@@ -96,13 +96,14 @@ impl Executor {
                 }
             }
         };
-        let verdict = outcome.verdict;
-        tracing::info!(%job, uid = %run.uid, attempt = run.attempt, node = %self.node, %verdict, "run ended");
-        if verdict == Verdict::InfrastructureError {
+        if outcome.verdict == Verdict::InfrastructureError {
             // A node that fails one job would fail the next ones too: look before they come.
             let _ = self.keeper.send(Order::Look);
         }
-        self.desk
+        let reported = self
+            .desk
             .update(|book| book.finish(&run, outcome, Instant::now()));
+        let verdict = reported.map_or("none, nobody wants it", Verdict::as_str);
+        tracing::info!(%job, uid = %run.uid, attempt = run.attempt, node = %self.node, verdict, "run ended");
     }
 }

@@ -27,11 +27,13 @@ enum Subcommands {
 fn main() -> anyhow::Result<ExitCode> {
     evaljob_sandbox::maybe_become_spawner();
     let command = Command::parse().command;
-    let filter = EnvFilter::try_from_default_env();
+    let filter = EnvFilter::try_from_env("EVALJOB_LOG");
     match command {
         Subcommands::Serve(options) => {
             tracing_subscriber::fmt()
                 .json()
+                .flatten_event(true)
+                .with_writer(std::io::stderr)
                 .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
                 .init();
             serve::run(&options)?;

@@ -239,21 +239,22 @@ impl Book {
         Admission::Start
     }
 
-    /// A slot is done with a run.
-    pub fn finish(&mut self, run: &RunId, outcome: Outcome, now: Instant) {
-        let Some(index) = self.index(run) else {
-            return;
-        };
-        match self.entries[index].order {
+    /// A slot is done with a run. Returns the verdict that is reported, if any is.
+    pub fn finish(&mut self, run: &RunId, outcome: Outcome, now: Instant) -> Option<Verdict> {
+        let index = self.index(run)?;
+        let outcome = match self.entries[index].order {
             Some(EndOrder::Forget) => {
                 self.entries.remove(index);
+                return None;
             }
             Some(EndOrder::GiveBack) => {
-                let message = "the node's agent was shut down before the run had ended";
-                self.end(index, Outcome::infrastructure(message), now);
+                Outcome::infrastructure("the node's agent was shut down before the run had ended")
             }
-            Some(EndOrder::Report(_)) | None => self.end(index, outcome, now),
-        }
+            Some(EndOrder::Report(_)) | None => outcome,
+        };
+        let verdict = outcome.verdict;
+        self.end(index, outcome, now);
+        Some(verdict)
     }
 
     /// The operator stored a result, or nobody needs it.
