@@ -5,7 +5,6 @@
 //! identities, order of messages); what they mean is decided in `decide`. Nothing of a stream outlives it.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,21 +82,10 @@ impl std::fmt::Debug for Agents {
 }
 
 impl Agents {
-    /// Serves on an address until the task is dropped.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on.
-    pub async fn serve(
-        self,
-        address: SocketAddr,
-        tls: rustls::ServerConfig,
-    ) -> Result<(), ServeError> {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| ServeError::Listen { address, source })?;
+    /// Serves connections of `listener` until the task is dropped.
+    pub async fn serve(self, listener: TcpListener, tls: rustls::ServerConfig) {
         let service = DispatchServer::new(self).max_decoding_message_size(MESSAGE_BYTES);
         accept(listener, TlsAcceptor::from(Arc::new(tls)), service).await;
-        Ok(())
     }
 
     fn refuse(&self, reason: &'static str, status: Status) -> Status {
@@ -108,20 +96,6 @@ impl Agents {
         tracing::warn!(reason, message = status.message(), "agent stream refused");
         status
     }
-}
-
-/// Why the server ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The address is taken or not ours.
-    #[error("cannot listen on {address} (hint: --listen)")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 /// Accepts connections, each served by a task of its own; handshakes run side by side, so that a peer that says

@@ -5,17 +5,19 @@
 //! started again by whoever supervises it.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
 use kube::api::Api;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agents::review::Reviewer;
 use crate::agents::streams::Streams;
-use crate::agents::{Agents, Role, ServeError};
+use crate::agents::{Agents, Role};
 use crate::clock::Clock;
 use crate::controller;
 use crate::decide::{Decider, Event, Rules};
@@ -43,8 +45,14 @@ pub enum OperatorError {
     #[error("cannot serve /metrics, /healthz and /readyz (hint: --metrics-listen)")]
     Pages(#[source] std::io::Error),
     /// Agents cannot be served.
-    #[error("cannot serve agents")]
-    Agents(#[source] ServeError),
+    #[error("cannot listen for agents on {address} (hint: --listen)")]
+    Agents {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Leadership is lost.
     #[error("leadership is lost")]
     Lease(#[source] LeaseError),
@@ -76,7 +84,7 @@ pub async fn run(
 ) -> Result<(), OperatorError> {
     let mut parts = JoinSet::new();
     let metrics = Metrics::default();
-    let wiring = start(&options, &client, &clock, &metrics, &mut parts)?;
+    let wiring = start(&options, &client, &clock, &metrics, &mut parts).await?;
     let settings = lease::Settings {
         namespace: options.lease_namespace.clone(),
         name: options.lease_name.clone(),
@@ -134,7 +142,7 @@ pub async fn run(
 }
 
 /// Starts every part that a follower has too.
-fn start(
+async fn start(
     options: &Options,
     client: &Client,
     clock: &Clock,
@@ -171,8 +179,11 @@ fn start(
         metrics: metrics.clone(),
         clock: clock.clone(),
     };
-    let serving = agents.serve(options.listen, tls);
-    parts.spawn(async move { serving.await.map_err(OperatorError::Agents) });
+    let address = options.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| OperatorError::Agents { address, source })?;
+    parts.spawn(endless(agents.serve(listener, tls)));
 
     let status_writer = StatusWriter::new(
         client.clone(),
