@@ -141,6 +141,12 @@ fn api_server(directory: &Path, pki: &Pki, options: Options) -> Command {
             file("tls-private-key-file", "apiserver.key"),
         ])
         .arg(file("client-ca-file", "ca.crt"))
+        // Nothing uses an aggregated API; without these the other programs complain throughout their logs.
+        .arg(file("requestheader-client-ca-file", "front-proxy-ca.crt"))
+        .args([
+            "--requestheader-allowed-names=none",
+            "--requestheader-username-headers=X-Remote-User",
+        ])
         .arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local")
         .arg(file(
             "service-account-signing-key-file",

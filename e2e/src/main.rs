@@ -1,7 +1,8 @@
-//! `evaljob-e2e up [-- COMMAND ARGS...]`: a private control plane with the EvalJob CRD and roles.
+//! A private control plane, or only its namespaces, from the command line.
 //!
-//! With a command: runs it inside the cluster's namespaces with KUBECONFIG and kubectl on PATH, and ends
-//! with its status. Without: says how to use the cluster and serves until a signal comes.
+//! `evaljob-e2e up` starts a control plane with the EvalJob CRD and roles, says how to use it and serves until a
+//! signal comes. `evaljob-e2e up -- COMMAND` runs a command beside it, with KUBECONFIG set and kubectl on
+//! PATH, and ends with its status. `evaljob-e2e enter -- COMMAND` does the same without a cluster.
 //! Everything ends with this process.
 
 use std::os::unix::fs::PermissionsExt;
@@ -13,38 +14,57 @@ use anyhow::{Context, Result, bail};
 use evaljob_e2e::cluster::Cluster;
 use evaljob_e2e::control_plane::Options;
 use evaljob_e2e::namespaces::{self, Entered};
+use evaljob_e2e::note::note;
 use tokio::process::Command;
 
-const USAGE: &str = "usage: evaljob-e2e up [-- COMMAND ARGS...]";
+const USAGE: &str = "usage: evaljob-e2e up [-- COMMAND ARGS...] | enter -- COMMAND ARGS...";
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let command = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["up"] => Vec::new(),
-        ["up", "--", command @ ..] if !command.is_empty() => arguments[2..].to_vec(),
+    let (with_cluster, command) = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        ["up"] => (true, None),
+        ["up", "--", program, ..] => (true, Some((*program, &arguments[3..]))),
+        ["enter", "--", program, ..] => (false, Some((*program, &arguments[3..]))),
         _ => bail!(USAGE),
     };
-    match namespaces::enter()? {
-        Entered::Outside(code) => Ok(code),
+    let directory = match namespaces::enter(|| Ok(()))? {
+        Entered::Outside(code) => return Ok(code),
         Entered::Existing(_) => {
             bail!("KUBECONFIG is set: there is a cluster already (hint: unset it)")
         }
-        Entered::Private(directory) => {
-            tokio::runtime::Runtime::new()?.block_on(up(&directory, &command))
+        Entered::Private(directory) => directory,
+    };
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let cluster = if with_cluster {
+            Some(start(&directory).await?)
+        } else {
+            None
+        };
+        match (command, &cluster) {
+            (Some((program, arguments)), cluster) => {
+                run(program, arguments, cluster.as_ref()).await
+            }
+            (None, Some(cluster)) => serve(cluster).await,
+            (None, None) => bail!(USAGE),
         }
-    }
+    })
 }
 
-async fn up(directory: &Path, command: &[String]) -> Result<ExitCode> {
+async fn start(directory: &Path) -> Result<Cluster> {
     let cluster = Cluster::start(directory, Options::default()).await?;
     cluster.apply_crd().await?;
     cluster.apply_roles().await?;
-    let Some((program, arguments)) = command.split_first() else {
-        return serve(&cluster).await;
-    };
-    let status = Command::new(program)
-        .args(arguments)
-        .env("KUBECONFIG", cluster.kubeconfig())
+    Ok(cluster)
+}
+
+async fn run(program: &str, arguments: &[String], cluster: Option<&Cluster>) -> Result<ExitCode> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if let Some(cluster) = cluster {
+        command.env("KUBECONFIG", cluster.kubeconfig());
+    }
+    let status = command
         .status()
         .await
         .with_context(|| format!("cannot run {program}"))?;
@@ -71,7 +91,7 @@ async fn serve(cluster: &Cluster) -> Result<ExitCode> {
     let wrapper = directory.join("kubectl");
     fs::write(&wrapper, script)?;
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
-    namespaces::note(format!(
+    note(&format!(
         "the cluster is up (Ctrl-C ends it); use it from another terminal with\n  {}",
         wrapper.display()
     ));

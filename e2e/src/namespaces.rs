@@ -7,7 +7,6 @@
 //! The namespaces' first process is bash, which reaps what is orphaned in them.
 //! With KUBECONFIG set nothing is entered: the tests use that cluster from where they are.
 
-use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -18,6 +17,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::note::note;
 use crate::programs;
 
 /// The API server's address inside the namespaces. Kubernetes refuses a loopback address for the
@@ -48,23 +48,24 @@ pub enum Entered {
     Existing(tempfile::TempDir),
 }
 
-/// Enters the namespaces, or says that this is not needed.
+/// Enters the namespaces, or says that this is not needed. `prepare` runs first, once, where there still is
+/// a network.
 ///
 /// # Errors
-/// Not root, a tool is missing, or the programs under test cannot be built.
-pub fn enter() -> Result<Entered> {
+/// Not root, a tool is missing, or `prepare` failed.
+pub fn enter(prepare: impl FnOnce() -> Result<()>) -> Result<Entered> {
     if let Some(directory) = env::var_os(DIRECTORY) {
         return Ok(Entered::Private(directory.into()));
     }
     if env::var_os("KUBECONFIG").is_some() {
-        programs::build_product()?;
+        prepare()?;
         return Ok(Entered::Existing(run_directory()?));
     }
     ensure!(
         geteuid().is_root(),
         "a cluster in namespaces of its own needs root (hint: run as root, or set KUBECONFIG to use a cluster you have)"
     );
-    programs::build_product()?;
+    prepare()?;
     let kubebox = programs::build_kubebox()?;
     let directory = run_directory()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -172,15 +173,6 @@ fn keep_logs(directory: &Path) -> Result<()> {
             fs::copy(entry.path(), kept.join(entry.file_name()))?;
         }
     }
-    note(format!("logs of all processes: {}", kept.display()));
+    note(&format!("logs of all processes: {}", kept.display()));
     Ok(())
-}
-
-/// Tells the person at the terminal something, beside the test report on standard output.
-#[expect(
-    clippy::print_stderr,
-    reason = "this crate is a command-line tool; its report goes to standard error"
-)]
-pub fn note(text: impl AsRef<OsStr>) {
-    eprintln!("{}", text.as_ref().display());
 }

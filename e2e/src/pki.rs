@@ -56,7 +56,8 @@ impl Pki {
         let pki = Self {
             dir: dir.to_owned(),
         };
-        let ca = pki.authority()?;
+        let ca = pki.authority("ca")?;
+        pki.authority("front-proxy-ca")?;
         pki.server(&ca, "apiserver", address)?;
         for user in USERS {
             pki.client(&ca, &user)?;
@@ -89,11 +90,11 @@ impl Pki {
         self.path(&format!("{user}.kubeconfig"))
     }
 
-    fn authority(&self) -> Result<Issuer<'static, KeyPair>> {
+    fn authority(&self, file: &str) -> Result<Issuer<'static, KeyPair>> {
         let mut params = CertificateParams::default();
         params
             .distinguished_name
-            .push(DnType::CommonName, "evaljob-e2e");
+            .push(DnType::CommonName, format!("evaljob-e2e {file}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
             KeyUsagePurpose::KeyCertSign,
@@ -101,8 +102,10 @@ impl Pki {
             KeyUsagePurpose::DigitalSignature,
         ];
         let key = KeyPair::generate()?;
-        fs::write(self.path("ca.crt"), params.self_signed(&key)?.pem())?;
-        fs::write(self.path("ca.key"), key.serialize_pem())?;
+        fs::write(
+            self.path(&format!("{file}.crt")),
+            params.self_signed(&key)?.pem(),
+        )?;
         Ok(Issuer::new(params, key))
     }
 

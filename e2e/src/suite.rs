@@ -16,6 +16,7 @@ use crate::case::Case;
 use crate::cluster::Cluster;
 use crate::control_plane::Options;
 use crate::namespaces::{self, Entered};
+use crate::programs;
 
 struct Shared {
     entered: Entered,
@@ -34,7 +35,7 @@ pub fn run(trials: impl IntoIterator<Item = Vec<Trial>>) -> Result<ExitCode> {
     let trials: Vec<Trial> = trials.into_iter().flatten().collect();
     let selected = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
     if !arguments.list && selected {
-        let entered = match namespaces::enter()? {
+        let entered = match namespaces::enter(programs::build_product)? {
             Entered::Outside(code) => return Ok(code),
             entered => entered,
         };

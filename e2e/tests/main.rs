@@ -4,9 +4,31 @@
 //! given after `--` filters, as with any other test.
 
 mod admission;
+mod agent_tokens;
+mod apply;
+mod control_plane;
+mod crd;
+mod dispatch;
+mod namespaces;
+mod roles;
+mod selectors;
+mod sizes;
+mod status_rules;
 
 use std::process::ExitCode;
 
 fn main() -> anyhow::Result<ExitCode> {
-    evaljob_e2e::suite::run([admission::tests()])
+    evaljob_e2e::suite::run([
+        admission::tests(),
+        agent_tokens::tests(),
+        apply::tests(),
+        control_plane::tests(),
+        crd::tests(),
+        dispatch::tests(),
+        namespaces::tests(),
+        roles::tests(),
+        selectors::tests(),
+        sizes::tests(),
+        status_rules::tests(),
+    ])
 }

@@ -40,7 +40,11 @@ pub fn run(options: &HostOptions) -> io::Result<ExitCode> {
         "no job runs here until the lines marked FAIL are mended"
     };
     writeln!(out, "{end}")?;
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn examine(options: &HostOptions) -> Vec<Line> {
@@ -94,10 +98,16 @@ fn found(facts: &HostFacts) -> Vec<Line> {
         "core_pattern writes files; runs have RLIMIT_CORE 1"
     };
     let mut lines = vec![
-        good("Landlock", format!("ABI {} (2 or newer is needed)", facts.landlock_abi)),
+        good(
+            "Landlock",
+            format!("ABI {} (2 or newer is needed)", facts.landlock_abi),
+        ),
         good(
             "Cgroup",
-            format!("{version}, {} MiB for all runs together", facts.memory_budget >> 20),
+            format!(
+                "{version}, {} MiB for all runs together",
+                facts.memory_budget >> 20
+            ),
         ),
         good("core dumps", crash.to_owned()),
     ];
@@ -130,19 +140,27 @@ fn verified(facts: &RunFacts) -> Line {
             "read-back",
             format!(
                 "uid {}, no capabilities, no_new_privs, {} seccomp filters, Landlock fs {:#x} net {:#x} scopes {:#x}, 7 namespaces",
-                seen.uid, seen.seccomp_filters, seen.landlock_fs, seen.landlock_net, seen.landlock_scoped
+                seen.uid,
+                seen.seccomp_filters,
+                seen.landlock_fs,
+                seen.landlock_net,
+                seen.landlock_scoped
             ),
         ),
-        None => missing(Layer::ReadBack, "the trial run did not come to the read-back"),
+        None => missing(
+            Layer::ReadBack,
+            "the trial run did not come to the read-back",
+        ),
     }
 }
 
 fn started(facts: &RunFacts) -> Line {
     match &facts.ending {
         Ending::Exited(0) => good("trial", "`true` ran through the whole sequence".to_owned()),
-        Ending::NotStarted { errno: 2, .. } => {
-            good("trial", "the sequence holds; the root file system has no `true`".to_owned())
-        }
+        Ending::NotStarted { errno: 2, .. } => good(
+            "trial",
+            "the sequence holds; the root file system has no `true`".to_owned(),
+        ),
         other => missing(Layer::Spawner, &format!("`true` ended with {other:?}")),
     }
 }
@@ -150,11 +168,15 @@ fn started(facts: &RunFacts) -> Line {
 /// Landlock leaves no trace under /proc: only an attempt shows that it is in force.
 fn canary(facts: &RunFacts) -> Line {
     match &facts.ending {
-        Ending::Exited(0) => missing(Layer::Landlock, "a program could list /, for which no rule exists"),
+        Ending::Exited(0) => missing(
+            Layer::Landlock,
+            "a program could list /, for which no rule exists",
+        ),
         Ending::Exited(_) => good("canary", "listing / is refused".to_owned()),
-        Ending::NotStarted { errno: 2, .. } => {
-            good("canary", "not tried: the root file system has no `ls`".to_owned())
-        }
+        Ending::NotStarted { errno: 2, .. } => good(
+            "canary",
+            "not tried: the root file system has no `ls`".to_owned(),
+        ),
         other => missing(Layer::Landlock, &format!("`ls /` ended with {other:?}")),
     }
 }

@@ -238,13 +238,16 @@ fn hello(desk: &Desk, settings: &Settings) -> AgentMessage {
     }
 }
 
-/// An error with all its causes.
+/// An error with all its causes, each once: libraries repeat the cause in their own words.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         source = cause.source();
     }
     text
@@ -253,4 +256,58 @@ fn chain(error: &dyn Error) -> String {
 /// Good enough to spread dials over time.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn causes_are_told_once() {
+        let inner = Layer("refused", None);
+        let middle = Layer("cannot connect: refused", Some(Box::new(inner)));
+        let outer = Layer("no stream", Some(Box::new(middle)));
+        assert_eq!(chain(&outer), "no stream: cannot connect: refused");
+    }
+
+    #[test]
+    fn only_an_operator_that_looked_at_the_agent_is_spared_its_dials() {
+        let rows = [
+            (
+                "bad token",
+                DialError::Refused(Status::unauthenticated("")),
+                true,
+            ),
+            (
+                "other account",
+                DialError::Refused(Status::permission_denied("")),
+                true,
+            ),
+            (
+                "other version",
+                DialError::Refused(Status::failed_precondition("")),
+                true,
+            ),
+            (
+                "reviews fail",
+                DialError::Refused(Status::unavailable("")),
+                false,
+            ),
+            (
+                "lost on the way",
+                DialError::Refused(Status::unknown("")),
+                false,
+            ),
+            ("silence", DialError::Silent, false),
+        ];
+        for (row, error, expected) in rows {
+            assert_eq!(is_refusal(&error), expected, "{row}");
+        }
+    }
 }

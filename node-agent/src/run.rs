@@ -217,9 +217,11 @@ fn prepare(documents: &Documents) -> Result<Vec<Job>, Vec<String>> {
         };
         match built {
             Ok(job) => jobs.push(job),
-            Err(found) => errors.extend(found.into_iter().map(|error| {
-                format!("document {} ({}): {error}", document.number, document.name)
-            })),
+            Err(found) => {
+                errors.extend(found.into_iter().map(|error| {
+                    format!("document {} ({}): {error}", document.number, document.name)
+                }))
+            }
         }
     }
     if errors.is_empty() {
@@ -247,7 +249,8 @@ fn on_slots(
             let work = move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let (Some(document), Some(job)) = (documents.get(index), jobs.get(index)) else {
+                    let (Some(document), Some(job)) = (documents.get(index), jobs.get(index))
+                    else {
                         return;
                     };
                     let _share = memory.take(plans::memory(job));
@@ -340,10 +343,13 @@ fn show(
     format: Format,
 ) -> Result<(), RunError> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let all = documents.iter().zip(statuses).map(|(document, status)| Finished {
-        name: &document.name,
-        status,
-    });
+    let all = documents
+        .iter()
+        .zip(statuses)
+        .map(|(document, status)| Finished {
+            name: &document.name,
+            status,
+        });
     let encode = |error: &dyn std::fmt::Display| RunError::Encode(error.to_string());
     match format {
         Format::Wide => {
@@ -371,16 +377,21 @@ fn show(
 fn exit_code(statuses: &[EvalJobStatus]) -> ExitCode {
     let code = statuses
         .iter()
-        .map(|status| match status.verdict().map(evaljob_crds::Verdict::class) {
-            Some(VerdictClass::Success) => 0,
-            Some(VerdictClass::Program) => 1,
-            Some(VerdictClass::NotProgram) | None => 3,
-        })
+        .map(
+            |status| match status.verdict().map(evaljob_crds::Verdict::class) {
+                Some(VerdictClass::Success) => 0,
+                Some(VerdictClass::Program) => 1,
+                Some(VerdictClass::NotProgram) | None => 3,
+            },
+        )
         .max();
     ExitCode::from(code.unwrap_or(0))
 }
 
-#[expect(clippy::print_stderr, reason = "errors of a command go to standard error")]
+#[expect(
+    clippy::print_stderr,
+    reason = "errors of a command go to standard error"
+)]
 fn complain(message: &str) {
     eprintln!("error: {message}");
 }

@@ -174,3 +174,93 @@ fn passed(status: &EvalJobStatus) -> Result<(), Missing> {
         layer,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use evaljob_crds::status::Enforcement;
+    use evaljob_crds::{Condition, Reason};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn status(verdict: Verdict, enforced: bool, message: &str) -> EvalJobStatus {
+        EvalJobStatus {
+            verdict: Some(verdict.into()),
+            message: Some(message.to_owned()).filter(|message| !message.is_empty()),
+            enforcement: enforced.then(Enforcement::default),
+            ..EvalJobStatus::default()
+        }
+    }
+
+    fn with_layer(mut status: EvalJobStatus, layer: &str) -> EvalJobStatus {
+        let holds = layer == Reason::FullyEnforced.as_str();
+        status.conditions.push(Condition {
+            type_: ConditionType::Sandboxed.into(),
+            status: if holds { "True" } else { "False" }.to_owned(),
+            reason: layer.to_owned(),
+            message: String::new(),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        });
+        status
+    }
+
+    #[test]
+    fn the_trial_job_is_valid() {
+        assert_eq!(trial().unwrap().argv, ["true"]);
+    }
+
+    #[test]
+    fn a_trial_run_passes_where_every_layer_was_in_force() {
+        let rows = [
+            ("it ran", status(Verdict::Completed, true, "")),
+            (
+                "there is no such command",
+                status(Verdict::RuntimeError, true, "cannot start true"),
+            ),
+        ];
+        for (row, status) in rows {
+            assert_eq!(passed(&status), Ok(()), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_trial_run_that_fails_names_the_layer_once() {
+        let infrastructure = |text| status(Verdict::InfrastructureError, false, text);
+        let rows = [
+            (
+                "a layer",
+                with_layer(
+                    infrastructure("Landlock: ABI 1 (hint: a newer kernel)"),
+                    "Landlock",
+                ),
+                ("Landlock", "ABI 1 (hint: a newer kernel)"),
+            ),
+            (
+                "killed from outside",
+                infrastructure("the run was killed from outside"),
+                ("Agent", "the run was killed from outside"),
+            ),
+            (
+                "nothing was enforced",
+                status(Verdict::RuntimeError, false, "cannot start true"),
+                ("Agent", "cannot start true"),
+            ),
+            (
+                "too slow by far",
+                with_layer(
+                    status(Verdict::IdleLimitExceeded, true, ""),
+                    "FullyEnforced",
+                ),
+                ("Agent", "a trial run of true ended as IdleLimitExceeded"),
+            ),
+        ];
+        for (row, status, (layer, message)) in rows {
+            let missing = passed(&status).expect_err(row);
+            assert_eq!(
+                (&*missing.layer, &*missing.message),
+                (layer, message),
+                "{row}"
+            );
+        }
+    }
+}

@@ -37,7 +37,9 @@ fn row(name: &str, status: &EvalJobStatus) -> [String; HEAD.len()] {
     [
         name.to_owned(),
         status.verdict.clone().unwrap_or_default(),
-        summary.and_then(|summary| summary.passed_text.clone()).unwrap_or_default(),
+        summary
+            .and_then(|summary| summary.passed_text.clone())
+            .unwrap_or_default(),
         number(summary.and_then(|summary| summary.score.map(i64::from))),
         number(usage.and_then(|usage| usage.cpu_time_milliseconds)),
         number(usage.and_then(|usage| usage.wall_time_milliseconds)),

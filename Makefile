@@ -1,0 +1,99 @@
+# The menu. Nothing else knows the commands; CI calls `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CARGO := cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
+DEBUG := $(TARGET)/$(TRIPLE)/debug
+RELEASE := $(TARGET)/$(TRIPLE)/release
+AGENT := $(abspath $(DEBUG))/evaljob-agent
+# Debian packages that building and testing need.
+PACKAGES := gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy python3-venv default-jdk-headless nodejs perl
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps cluster ## a real API server, operator and agent judge examples and 328 programs (KEEP=1 leaves it running)
+	$(call say,build)
+	@$(CARGO) build --release -q -p evaljob-operator -p evaljob-agent -p evaljob-e2e
+	@EVALJOB_BIN=$(abspath $(RELEASE)) $(RELEASE)/evaljob-demo
+
+.PHONY: test
+test: deps check cluster test-unit test-sandbox test-humaneval test-cases test-e2e ## everything CI demands (root; 22 minutes fresh)
+
+.PHONY: deps
+deps: ## the Debian packages that are missing, by apt-get
+	@test "$$(id -u)" = 0 || { echo "run as root: the sandbox needs namespaces, cgroups and mounts" >&2; exit 1; }
+	@command -v apt-get >/dev/null || { echo "this installs Debian packages; elsewhere install: $(PACKAGES)" >&2; exit 1; }
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing" $$missing; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@for tool in cargo go; do command -v $$tool >/dev/null || { echo "$$tool is missing: install Rust by rustup and Go 1.26 from its archive" >&2; exit 1; }; done
+
+.PHONY: build
+build: ## static release binaries
+	$(CARGO) build --release -p evaljob-operator -p evaljob-agent
+
+.PHONY: check
+check: ## format and lints
+	$(call say,check)
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+
+.PHONY: crds
+crds: ## crds/evaljobs.yaml from the types
+	$(CARGO) run -q -p evaljob-crds > crds/evaljobs.yaml.part
+	mv crds/evaljobs.yaml.part crds/evaljobs.yaml
+
+.PHONY: cluster
+cluster: ## the test cluster's binary (six minutes once, then cached)
+	$(call say,cluster binary)
+	@e2e/cluster/build.sh
+
+.PHONY: test-unit
+test-unit: ## what needs no cluster: API, operator, agent
+	$(call say,unit tests)
+	@$(CARGO) test -q -p evaljob-crds -p evaljob-operator -p evaljob-agent
+
+.PHONY: test-sandbox
+test-sandbox: ## the sandbox: lockdown, limits, cgroups, cleanliness, runc container
+	$(call say,sandbox)
+	@$(CARGO) test -q -p evaljob-sandbox
+
+.PHONY: test-humaneval
+test-humaneval: ## 328 labelled programs through evaljob-agent run
+	$(call say,HumanEval: 328 labelled programs)
+	@$(CARGO) build -q -p evaljob-agent
+	@/usr/bin/python3 e2e/humaneval/check.py $(AGENT)
+
+.PHONY: test-cases
+test-cases: ## cases from public bug reports and the examples through evaljob-agent run
+	$(call say,cases)
+	@$(CARGO) build -q -p evaljob-agent
+	@/usr/bin/python3 e2e/cases/check.py $(AGENT)
+	@/usr/bin/python3 e2e/examples.py $(AGENT)
+
+.PHONY: test-e2e
+test-e2e: cluster ## everything that needs a Kubernetes API server
+	$(call say,end to end)
+	@$(CARGO) build -q -p evaljob-operator -p evaljob-agent -p evaljob-e2e
+	@$(CARGO) test -q -p evaljob-e2e
+
+.PHONY: bench
+bench: deps ## start of a program beside posix_spawn and bubblewrap
+	$(CARGO) bench -q -p evaljob-sandbox --bench start
+
+.PHONY: audit
+audit: ## advisories, licences, sources (installs cargo-deny)
+	@command -v cargo-deny >/dev/null || $(CARGO) install -q --locked cargo-deny
+	$(CARGO) deny check
+
+.PHONY: clean
+clean: ## build output of this checkout
+	$(CARGO) clean

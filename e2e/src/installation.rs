@@ -1,0 +1,173 @@
+//! The product in a test: one operator and the agents it needs, as host processes with real tokens.
+//!
+//! In: a case. Out: processes that can be killed and started again under the same flags. No flag skips a check: the
+//! operator has a token of its own account, an agent one bound to its Pod, both issued by the API server.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::agent_pod::AgentPod;
+use crate::case::Case;
+use crate::process::Process;
+use crate::product;
+use crate::wait::{self, Seen};
+
+/// Audience of agents' tokens.
+const AUDIENCE: &str = "evaljob-operator";
+/// Where the operator listens inside the test's own network namespace.
+const LISTEN: &str = "127.0.0.1:7443";
+const PAGES: &str = "127.0.0.1:8080";
+/// Longest for a process to be ready.
+const READY: Duration = Duration::from_secs(60);
+
+/// An operator and its directory.
+#[derive(Debug)]
+pub struct Installation {
+    case: Case,
+    directory: PathBuf,
+    operator: Process,
+    starts: u32,
+}
+
+/// An agent with its Pod.
+#[derive(Debug)]
+pub struct Agent {
+    /// Its place in the cluster.
+    pub pod: AgentPod,
+    /// The process.
+    pub process: Process,
+}
+
+impl Installation {
+    /// Starts an operator, and waits until it leads.
+    ///
+    /// # Errors
+    /// It does not start, or is not ready in time.
+    pub async fn start(case: &Case) -> Result<Self> {
+        let directory = case
+            .cluster()
+            .directory()
+            .join(format!("{}-operator", case.namespace()));
+        std::fs::create_dir_all(&directory)?;
+        let operator = operator(case, &directory, 0).await?;
+        let installation = Self {
+            case: case.clone(),
+            directory,
+            operator,
+            starts: 1,
+        };
+        installation.ready().await?;
+        Ok(installation)
+    }
+
+    /// Waits until the operator answers its readiness page.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn ready(&self) -> Result<()> {
+        wait::until("a ready operator", READY, || async {
+            Ok(match get(PAGES, "/readyz").await {
+                Ok(page) if page.starts_with("HTTP/1.1 200") => Seen::Yes(()),
+                Ok(page) => Seen::NotYet(page.lines().next().unwrap_or_default().to_owned()),
+                Err(error) => Seen::NotYet(error.to_string()),
+            })
+        })
+        .await
+    }
+
+    /// The operator's process.
+    pub fn operator(&mut self) -> &mut Process {
+        &mut self.operator
+    }
+
+    /// Starts the operator again, with the same flags and certificate.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_operator_again(&mut self) -> Result<()> {
+        self.operator = operator(&self.case, &self.directory, self.starts).await?;
+        self.starts += 1;
+        self.ready().await
+    }
+
+    /// Starts an agent with `slots` slots on a node of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn agent(&self, node: &str, slots: u32) -> Result<Agent> {
+        let pod = AgentPod::create(self.case.cluster(), node).await?;
+        let process = self.agent_process(&pod, slots, 0).await?;
+        Ok(Agent { pod, process })
+    }
+
+    /// Another process for the Pod of an agent that ended.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn agent_process(&self, pod: &AgentPod, slots: u32, again: u32) -> Result<Process> {
+        let token = pod.write_token(AUDIENCE).await?;
+        let arguments: Vec<OsString> = vec![
+            "--operator".into(),
+            LISTEN.into(),
+            "--operator-ca".into(),
+            self.directory.join("ca.crt").into(),
+            "--token-file".into(),
+            token.into(),
+            "--node-name".into(),
+            pod.node().into(),
+            "--slots".into(),
+            slots.to_string().into(),
+            "--allow-cgroup-v1".into(),
+            "--drain-seconds".into(),
+            "5".into(),
+        ];
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+        product::start_agent(
+            &self.case,
+            &format!("agent-{}-{again}", pod.node()),
+            &arguments,
+        )
+    }
+
+    /// The operator's metrics page.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        get(PAGES, "/metrics").await
+    }
+}
+
+async fn operator(case: &Case, directory: &std::path::Path, start: u32) -> Result<Process> {
+    let arguments: Vec<OsString> = vec![
+        "--listen".into(),
+        LISTEN.into(),
+        "--metrics-listen".into(),
+        PAGES.into(),
+        "--tls-dir".into(),
+        directory.into(),
+        "--agent-grace".into(),
+        "3s".into(),
+        "--lease-duration".into(),
+        "5s".into(),
+    ];
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+    product::start_operator(case, &format!("operator-{start}"), &arguments).await
+}
+
+/// One GET by hand: status line, headers and body.
+async fn get(address: &str, path: &str) -> Result<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .await
+        .context("half an answer")?;
+    Ok(answer)
+}
