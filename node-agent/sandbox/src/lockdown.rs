@@ -21,6 +21,9 @@ pub(crate) mod rlimits;
 pub(crate) mod seal;
 pub(crate) mod seccomp;
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::SandboxError;
 use crate::plan::RunPlan;
 use crate::readback::Observed;

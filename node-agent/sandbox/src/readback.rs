@@ -3,6 +3,9 @@
 //! In: the pid that init's children file names. Out: [`Observed`], which each lockdown step compares with its
 //! plan. The job waits meanwhile, so nothing changes. Never trusts a word of the child. Source: proc(5).
 
+#[cfg(test)]
+mod tests;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -103,10 +106,14 @@ impl Expected<'_> {
         let init_directory = open_process(proc, init)?;
         let job = open_process(proc, only_child(init_directory.as_fd(), init)?)?;
         let seen = observe(job.as_fd(), self.owner)?;
-        self.lockdown.verify(&seen)?;
-        self.namespaces_of(&seen)?;
-        self.mounts_of(&seen)?;
+        self.compare(&seen)?;
         Ok(cgroup.check_membership(&seen.cgroup)?)
+    }
+
+    fn compare(&self, seen: &Observed) -> Result<(), SandboxError> {
+        self.lockdown.verify(seen)?;
+        self.namespaces_of(seen)?;
+        self.mounts_of(seen)
     }
 
     fn namespaces_of(&self, seen: &Observed) -> Result<(), SandboxError> {
@@ -145,7 +152,7 @@ impl Expected<'_> {
 
     fn mounts_of(&self, seen: &Observed) -> Result<(), SandboxError> {
         let wrong = |what: String| Err(SandboxError::new(Layer::Rootfs, what));
-        let mut found = 0;
+        let mut mounted = Vec::new();
         for line in seen.mountinfo.lines() {
             let mut fields = line.split(' ').skip(4);
             let (Some(point), Some(options)) = (fields.next(), fields.next()) else {
@@ -163,10 +170,13 @@ impl Expected<'_> {
                     return wrong(format!("{point} is mounted without {option}: {line}"));
                 }
             }
-            found += 1;
+            mounted.push(point.to_owned());
         }
-        if found != self.mounts.len() {
-            return wrong(format!("{found} mounts instead of {}", self.mounts.len()));
+        let mut planned: Vec<_> = self.mounts.iter().map(|(point, _)| as_shown(point)).collect();
+        planned.sort_unstable();
+        mounted.sort_unstable();
+        if mounted != planned {
+            return wrong(format!("mounted are {mounted:?}, planned {planned:?}"));
         }
         Ok(())
     }
