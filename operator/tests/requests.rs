@@ -3,6 +3,12 @@
 //! A mocked API server answers; the core, the engine and the writer are the real ones. At the end of each test the
 //! parts are dropped, and the mock must see no further request.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where something is not as it should be"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

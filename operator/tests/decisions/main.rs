@@ -1,5 +1,11 @@
 //! The core of the operator, driven without a cluster: a model of the world, scenes in it, and random deaths.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where something is not as it should be"
+)]
+
 mod deaths;
 mod scenes;
 mod world;

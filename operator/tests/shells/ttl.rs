@@ -1,14 +1,12 @@
 //! Finished jobs: one paged list at the start, one read and one delete with preconditions each, and nothing early.
 
-mod mock;
-
 use std::time::Duration;
 
+use crate::mock::Api;
 use evaljob_operator::clock::Clock;
 use evaljob_operator::metrics::Metrics;
 use evaljob_operator::names::{JobKey, Uid};
 use evaljob_operator::ttl::{Keeper, Note, Settings};
-use mock::Api;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -17,7 +15,7 @@ const LIST: &str =
     "/apis/evaljob.dev/v1alpha1/evaljobs?&fieldSelector=status.verdict%21%3D&limit=50";
 
 fn start(max_finished: usize) -> (mpsc::UnboundedSender<Note>, Api, Clock) {
-    let (client, api) = mock::pair();
+    let (client, api) = crate::mock::pair();
     let clock = Clock::new();
     let settings = Settings {
         default_ttl: Duration::from_secs(3_600),

@@ -1,12 +1,10 @@
 //! What is read for a job before it is sent: its spec beyond the budget, its ConfigMaps, and nothing of other namespaces.
 
-mod mock;
-
+use crate::mock::{Api, DEADLINE};
 use evaljob_crds::EvalJobSpec;
 use evaljob_operator::decide::{Event, LoadOrder, Loaded};
 use evaljob_operator::loader::Loader;
 use evaljob_operator::names::JobKey;
-use mock::{Api, DEADLINE};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -20,7 +18,7 @@ struct Scene {
 }
 
 fn start() -> Scene {
-    let (client, api) = mock::pair();
+    let (client, api) = crate::mock::pair();
     let (sender, events) = mpsc::channel(8);
     let (orders, received) = mpsc::unbounded_channel();
     tokio::spawn(Loader::new(client, sender).run(received));

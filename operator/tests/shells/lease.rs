@@ -1,16 +1,14 @@
 //! The Lease on a mocked API server: won, kept, fenced, lost and given back.
 
-mod mock;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::mock::{Api, DEADLINE};
 use evaljob_operator::clock::Clock;
 use evaljob_operator::decide::{Event, Former};
 use evaljob_operator::lease::{Leader, LeaseError, Settings};
 use evaljob_operator::names::{Epoch, NodeName};
 use kube::api::Api as KubeApi;
-use mock::{Api, DEADLINE};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -44,7 +42,7 @@ fn lease(holder: &str, transitions: i32, agents: Option<&str>) -> Value {
 
 /// Wins a Lease that was given back.
 async fn won(seconds: u64) -> (Leader, Api, Clock) {
-    let (client, mut api) = mock::pair();
+    let (client, mut api) = crate::mock::pair();
     let clock = Clock::new();
     let (holder, _) = watch::channel(None);
     let winning = {
@@ -111,7 +109,7 @@ fn keep(mut leader: Leader) -> Keeping {
 
 #[tokio::test]
 async fn a_missing_lease_is_made_and_a_lost_race_is_no_error() {
-    let (client, mut api) = mock::pair();
+    let (client, mut api) = crate::mock::pair();
     let (holder, mut holders) = watch::channel(None);
     let winning = tokio::spawn(async move {
         Leader::win(
