@@ -1,9 +1,10 @@
 //! Whom the agent trusts, and how it proves who it is.
 
+use evaljob_crds::wire::agent_message;
+
 use crate::support::agent::{Agent, ended, setup};
 use crate::support::operator::{Authority, Operator};
 use crate::support::until;
-use evaljob_crds::wire::agent_message;
 
 #[tokio::test]
 async fn an_operator_whose_certificate_is_not_of_the_ca_gets_no_token() {

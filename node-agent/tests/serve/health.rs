@@ -1,10 +1,11 @@
 //! What the agent says of its machine, to the operator and on its pages.
 
+use evaljob_crds::wire::agent_message;
+
 use crate::support::agent::{Agent, setup};
 use crate::support::machine::Steering;
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
 use crate::support::{soon, until};
-use evaljob_crds::wire::agent_message;
 
 #[tokio::test]
 async fn a_node_that_cannot_enforce_says_so_and_takes_runs_once_it_can() {

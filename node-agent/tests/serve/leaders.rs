@@ -1,9 +1,13 @@
 //! Operators that go, come back, do not lead, or lead no more.
 
+use std::time::{Duration, Instant};
+
+use evaljob_crds::wire::agent_message;
+use tonic::Status;
+
 use crate::support::agent::{Agent, setup};
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
 use crate::support::until;
-use evaljob_crds::wire::agent_message;
 
 #[tokio::test]
 async fn while_the_operator_is_away_runs_end_and_results_wait() {
@@ -138,4 +142,28 @@ async fn who_does_not_lead_is_left_for_another_address() {
     stream.ack(identity("a", 1));
     agent.end(&mut leader).await;
     following.abort();
+}
+
+#[tokio::test]
+async fn a_stream_that_another_agent_of_the_node_took_over_is_not_fought_for() {
+    let authority = Authority::new();
+    let mut operator = Operator::start(&authority).await;
+    let mut setup = setup(&authority, &[operator.address]);
+    setup.link.timings.longest_refused = Duration::from_millis(600);
+    let agent = Agent::start(setup);
+    for why in [
+        Status::aborted("another stream of this node's agent came later"),
+        Status::permission_denied("the node of this token does not exist"),
+    ] {
+        operator.welcomed(1).await.close(why);
+        let closed = Instant::now();
+        let stream = operator.stream().await;
+        assert!(
+            closed.elapsed() >= Duration::from_millis(300),
+            "{:?}",
+            closed.elapsed()
+        );
+        stream.close(Status::unavailable("again"));
+    }
+    agent.end(&mut operator).await;
 }

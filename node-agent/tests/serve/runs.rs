@@ -1,9 +1,10 @@
 //! Runs, their results, their ends: each identity once, each result until its Ack.
 
+use evaljob_crds::wire::{agent_message, operator_message};
+
 use crate::support::agent::{Agent, setup};
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
 use crate::support::until;
-use evaljob_crds::wire::{agent_message, operator_message};
 
 #[tokio::test]
 async fn a_run_happens_once_and_its_result_is_repeated_until_the_ack() {

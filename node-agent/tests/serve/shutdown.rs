@@ -1,9 +1,10 @@
 //! The end of an agent.
 
+use std::time::Duration;
+
 use crate::support::agent::{Agent, ended, setup};
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
 use crate::support::until;
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_shutdown_gives_back_what_waits_and_lets_the_rest_end() {

@@ -285,6 +285,11 @@ impl Stream {
         }));
     }
 
+    /// Ends the stream.
+    pub(crate) fn close(&self, why: Status) {
+        let _ = self.down.send(Err(why));
+    }
+
     pub(crate) fn run(&self, run: wire::Run) {
         self.send(operator_message::Message::Run(run));
     }
