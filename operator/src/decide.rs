@@ -12,22 +12,22 @@
 //! | `writing` | one status write at a time per job, and what its answer means |
 //! | `term` | leadership, and when inherited jobs are known to be nobody's |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use evaljob_crds::spec::ConfigMapKeyRef;
-use evaljob_crds::{EvalJobStatus, Verdict, wire};
-
 use crate::clock::Now;
 use crate::fair_share::FairQueue;
-use crate::names::{Conn, Epoch, JobKey, NodeName, RunId, Uid};
+use crate::names::{Conn, NodeName, Uid};
 use crate::placement::Shape;
 
 mod admission;
 mod agent;
+mod desk;
 mod dispatch;
+mod event;
 mod job;
+mod step;
 mod streams;
 mod term;
 mod timers;
@@ -35,7 +35,9 @@ mod tombs;
 mod writing;
 
 pub use agent::{AgentFacts, Held};
+pub use event::{Done, Event, Former, Loaded, NodeFacts, Rules};
 pub use job::{JobFacts, Recorded};
+pub use step::{Close, Count, LoadOrder, RunOrder, Step, WriteOrder};
 pub use writing::{Outcome, ReadBack, WriteKind};
 
 use agent::Agent;
@@ -43,213 +45,6 @@ use job::Job;
 use term::Term;
 use timers::Timers;
 use tombs::Tombs;
-
-/// Settings of the operator that decisions depend on.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// How long an agent may be away before its jobs run elsewhere, and a new leader waits for inventories.
-    pub agent_grace: Duration,
-    /// Bytes of specs kept for jobs that wait.
-    pub spec_cache: usize,
-    /// Time to live of finished jobs that name none.
-    pub default_ttl: Duration,
-}
-
-/// A node as the API server has it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NodeFacts {
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// `spec.unschedulable`.
-    pub cordoned: bool,
-}
-
-/// Nodes whose agents may hold runs of an earlier term.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Former {
-    /// These and no others.
-    Known(BTreeSet<NodeName>),
-    /// Any: the whole grace period has to pass.
-    Unknown,
-}
-
-/// What was read for a job that is about to be sent.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Loaded {
-    /// Everything it needs.
-    Ready {
-        /// The spec as JSON.
-        spec: Vec<u8>,
-        /// ConfigMap values it refers to.
-        inputs: Vec<wire::Input>,
-    },
-    /// An input is not as it must be; the message has the field path and the way out.
-    Invalid(String),
-    /// The job is gone.
-    Gone,
-    /// The API server could not be asked.
-    Unavailable,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A listing of all live jobs begins.
-    JobsRelist,
-    /// A job of that listing.
-    JobListed(Box<JobFacts>),
-    /// The listing is complete.
-    JobsListed,
-    /// A job appeared or changed.
-    JobApplied(Box<JobFacts>),
-    /// A job is finished or gone.
-    JobDeleted(Uid),
-    /// All nodes.
-    NodesListed(BTreeMap<NodeName, NodeFacts>),
-    /// A node appeared or changed.
-    NodeApplied(NodeName, NodeFacts),
-    /// A node is gone.
-    NodeDeleted(NodeName),
-    /// This process leads now.
-    Leading(Epoch, Former),
-    /// The Lease names these nodes as ones whose agents may hold runs.
-    Enlisted(BTreeSet<NodeName>),
-    /// The Lease was not renewed for two thirds of its time: nothing may be sent until it is.
-    Fenced,
-    /// It was renewed.
-    Unfenced,
-    /// An agent whose token was reviewed said Hello.
-    Hello(Conn, Box<AgentFacts>),
-    /// A run left its agent's queue so long ago.
-    Started(Conn, RunId, Duration),
-    /// A run ended.
-    Done(Conn, Box<Done>),
-    /// What the node can enforce changed: the missing layer, if any.
-    Health(Conn, Option<String>),
-    /// A stream ended.
-    Closed(Conn),
-    /// Answer to [`Step::Load`].
-    Loaded(Uid, u64, Loaded),
-    /// Answer to [`Step::Write`].
-    Written(Uid, u64, Outcome),
-    /// Answer to [`Step::Read`].
-    Read(Uid, u64, ReadBack),
-    /// Time passed.
-    Tick,
-}
-
-/// The result of a run.
-#[derive(Debug, Clone)]
-pub struct Done {
-    /// Which.
-    pub run: RunId,
-    /// What the agent says; `None` where it could not be read.
-    pub status: Option<Box<EvalJobStatus>>,
-    /// Whether the attempt failed for a reason that is not the program's.
-    pub infrastructure: bool,
-    /// How long ago it ended.
-    pub age: Duration,
-}
-
-/// Why a stream is closed by the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
-    /// The node does not exist.
-    UnknownNode,
-    /// Another stream for the node came later.
-    Replaced,
-}
-
-/// Something to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// Send a job to an agent.
-    Run(Box<RunOrder>),
-    /// End a run; with a verdict: and report it.
-    Cancel(Conn, RunId, Option<Verdict>),
-    /// Tell the agent that nobody needs its result any more.
-    Ack(Conn, RunId),
-    /// Tell the agent which of its runs stay wanted.
-    Welcome(Conn, Epoch, Vec<RunId>),
-    /// Close a stream.
-    Close(Conn, Close),
-    /// Store a status and answer with [`Event::Written`].
-    Write(Box<WriteOrder>),
-    /// Read a job and answer with [`Event::Read`].
-    Read(Uid, JobKey, u64),
-    /// Read what a job needs and answer with [`Event::Loaded`].
-    Load(Box<LoadOrder>),
-    /// A verdict is stored: delete the job after this time.
-    Finished(Uid, JobKey, Duration),
-    /// Somebody else finished or deleted a job: look once whether it has to be deleted later.
-    Lost(Uid, JobKey),
-    /// Name these nodes in the Lease and answer with [`Event::Enlisted`].
-    Enlist(BTreeSet<NodeName>),
-    /// A fact for metrics and logs.
-    Count(Count),
-}
-
-/// Facts that are counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Count {
-    /// A verdict was stored; `None`: one that this build does not know.
-    Stored(Option<Verdict>),
-    /// An attempt failed for a reason that is not the program's.
-    InfrastructureFailure(Uid, String),
-    /// The API server refused a status for good.
-    StatusRefused(Uid, String),
-    /// A result that nobody needs arrived.
-    StaleResult(RunId),
-}
-
-/// A job on its way to an agent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunOrder {
-    /// The stream.
-    pub conn: Conn,
-    /// Its node, for logs.
-    pub node: NodeName,
-    /// The run.
-    pub run: RunId,
-    /// The job.
-    pub key: JobKey,
-    /// The spec as JSON.
-    pub spec: Vec<u8>,
-    /// Values it refers to.
-    pub inputs: Vec<wire::Input>,
-    /// Time left.
-    pub deadline: Duration,
-}
-
-/// A status on its way to the API server.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WriteOrder {
-    /// The job.
-    pub uid: Uid,
-    /// Where it is.
-    pub key: JobKey,
-    /// Number of this write, for the answer.
-    pub id: u64,
-    /// What it says, for logs and metrics.
-    pub kind: WriteKind,
-    /// The whole status.
-    pub status: Arc<EvalJobStatus>,
-}
-
-/// What to read for a job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadOrder {
-    /// The job.
-    pub uid: Uid,
-    /// Where it is.
-    pub key: JobKey,
-    /// Number of this load, for the answer.
-    pub load: u64,
-    /// The spec where it is still known; else it is read too.
-    pub spec: Option<Vec<u8>>,
-    /// ConfigMap keys it refers to.
-    pub inputs: Vec<ConfigMapKeyRef>,
-}
 
 /// Figures for the metrics page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

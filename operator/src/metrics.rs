@@ -128,6 +128,16 @@ impl Metrics {
             "Finished jobs whose time to live is counted",
             self.finished_tracked.clone(),
         );
+        registry.register(
+            "status_write_seconds",
+            "Time a status write takes",
+            write_seconds.clone(),
+        );
+        self.register_figures(&mut registry);
+        registry
+    }
+
+    fn register_figures(&self, registry: &mut Registry) {
         registry.register("leader", "1 while this process leads", self.leader.clone());
         registry.register("jobs_live", "Jobs without a verdict", self.live.clone());
         registry.register(
@@ -147,12 +157,6 @@ impl Metrics {
             "Bytes of specs in memory",
             self.spec_bytes.clone(),
         );
-        registry.register(
-            "status_write_seconds",
-            "Time a status write takes",
-            write_seconds.clone(),
-        );
-        registry
     }
 }
 

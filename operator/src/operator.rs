@@ -164,9 +164,6 @@ async fn start(
     let (keeper, notes) = mpsc::unbounded_channel();
     let streams = Streams::default();
 
-    let certificate = Certificate::load(options.certificate()).map_err(OperatorError::Tls)?;
-    let tls = certificate.server_config().map_err(OperatorError::Tls)?;
-    parts.spawn(endless(certificate.keep_fresh()));
     let agents = Agents {
         role: roles,
         reviewer: Arc::new(Reviewer::new(
@@ -179,11 +176,7 @@ async fn start(
         metrics: metrics.clone(),
         clock: clock.clone(),
     };
-    let address = options.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| OperatorError::Agents { address, source })?;
-    parts.spawn(endless(agents.serve(listener, tls)));
+    serve_agents(options, agents, parts).await?;
 
     let status_writer = StatusWriter::new(
         client.clone(),
@@ -232,6 +225,23 @@ async fn start(
         unstored: unstoreds,
         keeper: (keeper, notes),
     })
+}
+
+/// Starts the server for agents.
+async fn serve_agents(
+    options: &Options,
+    agents: Agents,
+    parts: &mut JoinSet<Result<(), OperatorError>>,
+) -> Result<(), OperatorError> {
+    let certificate = Certificate::load(options.certificate()).map_err(OperatorError::Tls)?;
+    let tls = certificate.server_config().map_err(OperatorError::Tls)?;
+    parts.spawn(endless(certificate.keep_fresh()));
+    let address = options.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| OperatorError::Agents { address, source })?;
+    parts.spawn(endless(agents.serve(listener, tls)));
+    Ok(())
 }
 
 /// Tells the server for agents who leads, while it is not this process.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use evaljob_crds::spec::ConfigMapKeyRef;
 use k8s_openapi::jiff::Timestamp;
 
-use super::writing::Desk;
+use super::desk::Desk;
 use crate::clock::Now;
 use crate::fair_share::Ticket;
 use crate::names::{JobKey, NodeName, RunId, Uid};
