@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Layer, SandboxError};
-use crate::cgroup::RunCgroup;
+use crate::cgroup::{CgroupError, RunCgroup};
 use crate::lockdown::Lockdown;
 use crate::sys;
 
@@ -106,14 +106,18 @@ impl Expected<'_> {
         let init_directory = open_process(proc, init)?;
         let job = open_process(proc, only_child(init_directory.as_fd(), init)?)?;
         let seen = observe(job.as_fd(), self.owner)?;
-        self.compare(&seen)?;
-        Ok(cgroup.check_membership(&seen.cgroup)?)
+        self.compare(&seen, |text| cgroup.check_membership(text))
     }
 
-    fn compare(&self, seen: &Observed) -> Result<(), SandboxError> {
+    fn compare(
+        &self,
+        seen: &Observed,
+        membership: impl FnOnce(&str) -> Result<(), CgroupError>,
+    ) -> Result<(), SandboxError> {
         self.lockdown.verify(seen)?;
         self.namespaces_of(seen)?;
-        self.mounts_of(seen)
+        self.mounts_of(seen)?;
+        Ok(membership(&seen.cgroup)?)
     }
 
     fn namespaces_of(&self, seen: &Observed) -> Result<(), SandboxError> {

@@ -12,6 +12,7 @@ use crate::lockdown::seccomp::Filters;
 use crate::plan::{RunKind, RunLimits, RunPlan, SeccompProfile};
 
 const OWNER: u32 = 1_001_000;
+const CGROUP: &str = "4:memory:/";
 const ID_MAP: &str = "0 1000000 65536";
 
 fn plan() -> RunPlan {
@@ -73,7 +74,7 @@ fn good(network: u64) -> Observed {
         id_maps: [ID_MAP.into(), ID_MAP.into()],
         namespaces,
         mountinfo: MOUNTS.into(),
-        cgroup: String::new(),
+        cgroup: CGROUP.into(),
     }
 }
 
@@ -103,7 +104,16 @@ fn compare(change: impl FnOnce(&mut Observed)) -> Result<(), SandboxError> {
     };
     let mut seen = good(network.metadata().expect("open").ino());
     change(&mut seen);
-    expected.compare(&seen)
+    expected.compare(&seen, |text| match text {
+        CGROUP => Ok(()),
+        _ => Err(CgroupError::V1NotAllowed),
+    })
+}
+
+#[test]
+fn the_cgroup_is_compared() {
+    let error = compare(|seen| seen.cgroup.clear()).unwrap_err();
+    assert_eq!(error.layer, Layer::Cgroup, "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod calls;
 mod identity;
 pub(crate) mod inherited;
+mod init;
 mod landlock;
 mod namespaces;
 mod peers;
@@ -18,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("landlock", landlock::CASES),
         ("identity", identity::CASES),
         ("inherited", inherited::CASES),
+        ("init", init::CASES),
         ("namespaces", namespaces::CASES),
         ("tree", tree::CASES),
         ("peers", peers::CASES),

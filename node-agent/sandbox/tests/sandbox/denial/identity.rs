@@ -19,7 +19,7 @@ pub(crate) const CASES: &[Case] = &[
         status_is_as_planned,
     ),
     (
-        "securebits are locked, the session is its own, it dies with its init",
+        "securebits, session, death signal, umask and OOM score are as planned",
         process_attributes,
     ),
     ("no right can be won back", || try_all(("", ""), RIGHTS)),
@@ -85,12 +85,13 @@ fn status_is_as_planned() {
 fn process_attributes() {
     let source = format!(
         "{PRELUDE}\nsignal_number = ctypes.c_int()\nC.prctl(2, ctypes.byref(signal_number))\n\
-         print(hex(C.prctl(27)), os.getsid(0) == os.getpid(), signal_number.value, oct(os.umask(0)))"
+         print(hex(C.prctl(27)), os.getsid(0) == os.getpid(), signal_number.value, oct(os.umask(0)),\
+         open('/proc/self/oom_score_adj').read().strip())"
     );
     Program::python(&source)
         .run()
         .passed()
-        .printed("0xef True 9 0o22\n");
+        .printed("0xef True 9 0o22 1000\n");
     assert_eq!(control::python(&source).split(' ').next(), Some("0x0"));
 }
 
