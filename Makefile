@@ -8,6 +8,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 DEBUG := $(TARGET)/$(TRIPLE)/debug
 RELEASE := $(TARGET)/$(TRIPLE)/release
+CACHE := $(or $(EVALJOB_CACHE),$(HOME)/.cache/evaljob)
+VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
 PACKAGES := gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy python3-venv default-jdk-headless nodejs perl
@@ -20,8 +22,12 @@ help: ## this list
 .PHONY: demo
 demo: deps cluster ## a real API server, operator and agent judge examples and 328 programs (KEEP=1 leaves it running)
 	$(call say,build)
-	@$(CARGO) build --release -q -p evaljob-operator -p evaljob-agent -p evaljob-e2e
-	@EVALJOB_BIN=$(abspath $(RELEASE)) $(RELEASE)/evaljob-demo
+	@$(CARGO) build --release -q -p evaljob-operator -p evaljob-agent
+	@$(CARGO) build -q -p evaljob-e2e
+	@test -x $(VENV)/bin/python3 || python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/pipelines/requirements.txt
+	$(call say,demo)
+	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(DEBUG)/evaljob-demo
 
 .PHONY: test
 test: deps check cluster test-unit test-sandbox test-humaneval test-cases test-e2e ## everything CI demands (root; 22 minutes fresh)

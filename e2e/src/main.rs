@@ -5,10 +5,9 @@
 //! PATH, and ends with its status. `evaljob-e2e enter -- COMMAND` does the same without a cluster.
 //! Everything ends with this process.
 
-use std::os::unix::fs::PermissionsExt;
+use std::env;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use evaljob_e2e::cluster::Cluster;
@@ -76,21 +75,7 @@ async fn run(program: &str, arguments: &[String], cluster: Option<&Cluster>) -> 
 
 /// Leaves a `kubectl` in the run's directory that works from outside the namespaces.
 async fn serve(cluster: &Cluster) -> Result<ExitCode> {
-    let directory = cluster.directory();
-    let kubectl = env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .map(|directory| directory.join("kubectl"))
-        .find(|path| path.is_file())
-        .context("no kubectl on PATH")?;
-    let script = format!(
-        "#!/bin/sh\nKUBECONFIG={} KUBECACHEDIR={} exec nsenter --target=\"$(cat {})\" --net {} \"$@\"\n",
-        cluster.kubeconfig().display(),
-        directory.join("kubectl-cache").display(),
-        namespaces::pid_file(directory).display(),
-        kubectl.display(),
-    );
-    let wrapper = directory.join("kubectl");
-    fs::write(&wrapper, script)?;
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    let wrapper = namespaces::kubectl_wrapper(cluster.directory(), cluster.kubeconfig())?;
     note(&format!(
         "the cluster is up (Ctrl-C ends it); use it from another terminal with\n  {}",
         wrapper.display()

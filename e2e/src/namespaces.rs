@@ -176,3 +176,26 @@ fn keep_logs(directory: &Path) -> Result<()> {
     note(&format!("logs of all processes: {}", kept.display()));
     Ok(())
 }
+
+/// Leaves a `kubectl` in the run's directory that works from outside the namespaces; returns its path.
+///
+/// # Errors
+/// There is no kubectl on PATH, or the file cannot be written.
+pub fn kubectl_wrapper(directory: &Path, kubeconfig: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let kubectl = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .map(|directory| directory.join("kubectl"))
+        .find(|path| path.is_file())
+        .context("no kubectl on PATH")?;
+    let script = format!(
+        "#!/bin/sh\nKUBECONFIG={} KUBECACHEDIR={} exec nsenter --target=\"$(cat {})\" --net {} \"$@\"\n",
+        kubeconfig.display(),
+        directory.join("kubectl-cache").display(),
+        pid_file(directory).display(),
+        kubectl.display(),
+    );
+    let wrapper = directory.join("kubectl");
+    fs::write(&wrapper, script)?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    Ok(wrapper)
+}

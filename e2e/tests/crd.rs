@@ -20,6 +20,9 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
+/// Longest for kubectl to look up names again.
+const SOON: Duration = Duration::from_secs(30);
+
 async fn the_api_server_finds_nothing_wrong_with_the_schema(case: Case) -> Result<()> {
     let crds = Api::<CustomResourceDefinition>::all(case.client());
     let mut crd = crds.get("evaljobs.evaljob.dev").await?;
@@ -165,12 +168,20 @@ async fn columns_show_what_a_finished_job_came_to(case: Case) -> Result<()> {
 async fn jobs_are_found_by_short_name_and_by_category(case: Case) -> Result<()> {
     case.create("found", json!({"command": ["true"]})).await?;
     for resource in ["ej", "eval", "evaljobs"] {
-        let names = case.kubectl().ok(&["get", resource, "-o", "name"]).await?;
-        assert_eq!(
-            names.trim_end(),
-            "evaljob.evaljob.dev/found",
-            "kubectl get {resource}"
-        );
+        // Tests beside this one apply the CRD anew, and kubectl then looks its names up again.
+        let what = format!("the job by `kubectl get {resource}`");
+        wait::until(&what, SOON, || async {
+            let output = case
+                .kubectl()
+                .run(&["get", resource, "-o", "name"], "")
+                .await?;
+            Ok(if output.stdout.trim_end() == "evaljob.evaljob.dev/found" {
+                Seen::Yes(())
+            } else {
+                Seen::NotYet(format!("{output:?}"))
+            })
+        })
+        .await?;
     }
     Ok(())
 }

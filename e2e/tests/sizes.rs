@@ -70,7 +70,7 @@ fn largest_spec() -> Value {
         .map(|index| json!({"path": path(index), "maxSize": "32Ki"}))
         .collect();
     let steps: Vec<Value> = (0..8)
-        .map(|index| json!({"name": long(format!("s{index}-"), 63), "command": [""]}))
+        .map(|index| json!({"name": long(format!("s{index}-"), 63), "command": ["x"]}))
         .collect();
     json!({"command": ["true"], "tests": tests, "files": files, "outputs": outputs, "steps": steps})
 }
