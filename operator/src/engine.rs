@@ -4,7 +4,6 @@
 //! messages to agents. It never waits for any of them, so no part can block another. It logs what happens to jobs,
 //! once each, with job, uid, attempt and node.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evaljob_crds::Verdict;
@@ -16,10 +15,9 @@ use tonic::Status;
 use crate::agents::streams::Streams;
 use crate::clock::Clock;
 use crate::decide::{
-    Close, Count, Decider, Event, LoadOrder, RunOrder, Step, WriteKind, WriteOrder,
+    Close, Count, Decider, Event, Former, LoadOrder, RunOrder, Step, WriteKind, WriteOrder,
 };
 use crate::metrics::{Health, Metrics};
-use crate::names::NodeName;
 use crate::status_writer::Order;
 use crate::ttl::Note;
 
@@ -36,7 +34,7 @@ pub struct Ports {
     /// To the keeper of finished jobs.
     pub keeper: mpsc::UnboundedSender<Note>,
     /// To the Lease.
-    pub enlist: watch::Sender<BTreeSet<NodeName>>,
+    pub enlist: watch::Sender<Option<Former>>,
     /// To agents.
     pub streams: Streams,
     /// Counts.
@@ -120,7 +118,7 @@ impl Ports {
                 let _ = self.keeper.send(Note::Lost(uid, key));
             }
             Step::Enlist(nodes) => {
-                self.enlist.send_replace(nodes);
+                self.enlist.send_replace(Some(nodes));
             }
             Step::Count(count) => self.count(count),
         }

@@ -7,7 +7,6 @@
 //! agents may hold runs, written before they are sent any: the next leader waits for them.
 //! [`evaluate`] is pure; the rest carries it out.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -22,7 +21,7 @@ use claim::{Action, Observed, annotation, epoch_of, evaluate, former, held};
 
 use crate::clock::Clock;
 use crate::decide::{Event, Former};
-use crate::names::{Epoch, NodeName};
+use crate::names::Epoch;
 
 /// Tries to give the Lease back at a shutdown.
 const RELEASE_TRIES: usize = 3;
@@ -138,7 +137,7 @@ impl Leader {
     /// Why leadership ended.
     pub async fn keep(
         &mut self,
-        mut wanted: watch::Receiver<BTreeSet<NodeName>>,
+        mut wanted: watch::Receiver<Option<Former>>,
         events: &mpsc::Sender<Event>,
         may_write: &watch::Sender<bool>,
     ) -> LeaseError {
@@ -157,16 +156,19 @@ impl Leader {
                 let _ = events.send(Event::Fenced).await;
             }
             let limit = if fenced { end } else { fence };
-            let nodes = wanted.borrow_and_update().clone();
+            let named = wanted.borrow_and_update().clone();
             let begun = now;
-            match tokio::time::timeout(limit.saturating_sub(now), self.renew(&nodes)).await {
+            match tokio::time::timeout(limit.saturating_sub(now), self.renew(named.as_ref())).await
+            {
                 Ok(Ok(())) => {
                     self.renewed = begun;
                     if !*may_write.borrow() {
                         may_write.send_replace(true);
                         let _ = events.send(Event::Unfenced).await;
                     }
-                    let _ = events.send(Event::Enlisted(nodes)).await;
+                    if let Some(named) = named {
+                        let _ = events.send(Event::Enlisted(named)).await;
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(interval) => {}
                         _ = wanted.changed() => {}
@@ -184,7 +186,7 @@ impl Leader {
     }
 
     /// One renewal.
-    async fn renew(&mut self, nodes: &BTreeSet<NodeName>) -> Result<(), RenewError> {
+    async fn renew(&mut self, named: Option<&Former>) -> Result<(), RenewError> {
         let term = self
             .lease
             .spec
@@ -197,11 +199,11 @@ impl Leader {
             term,
             MicroTime(self.clock.now().wall),
         );
-        lease
-            .metadata
-            .annotations
-            .get_or_insert_default()
-            .insert(AGENTS.to_owned(), annotation(nodes));
+        // Before the core has spoken the names of the earlier leader stay.
+        if let Some(named) = named {
+            let annotations = lease.metadata.annotations.get_or_insert_default();
+            annotations.insert(AGENTS.to_owned(), annotation(named));
+        }
         let name = self.settings.name.clone();
         match self
             .api

@@ -4,7 +4,6 @@
 //! a part without which nothing works is lost. A process has at most one term: who loses the Lease ends, and is
 //! started again by whoever supervises it.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use crate::agents::streams::Streams;
 use crate::agents::{Agents, Role};
 use crate::clock::Clock;
 use crate::controller;
-use crate::decide::{Decider, Event, Rules};
+use crate::decide::{Decider, Event, Former, Rules};
 use crate::engine::{self, Ports};
 use crate::lease::{self, Leader, LeaseError};
 use crate::loader::Loader;
@@ -66,7 +65,7 @@ struct Wiring {
     events: mpsc::Sender<Event>,
     role: watch::Sender<Role>,
     may_write: watch::Sender<bool>,
-    enlist: watch::Receiver<BTreeSet<crate::names::NodeName>>,
+    enlist: watch::Receiver<Option<Former>>,
     unstored: watch::Receiver<usize>,
     keeper: (Keeper, mpsc::UnboundedReceiver<ttl::Note>),
 }
@@ -157,7 +156,7 @@ async fn start(
     let (events, receiver) = mpsc::channel(EVENTS);
     let (may_write, may_writes) = watch::channel(false);
     let (role, roles) = watch::channel(Role::Follower(None));
-    let (enlist, enlisted) = watch::channel(BTreeSet::new());
+    let (enlist, enlisted) = watch::channel(None);
     let (unstored, unstoreds) = watch::channel(0);
     let (writer, orders) = mpsc::unbounded_channel();
     let (loader, loads) = mpsc::unbounded_channel();

@@ -57,7 +57,7 @@ impl Scene {
         let (writer, orders) = mpsc::unbounded_channel();
         let (loader, _) = mpsc::unbounded_channel();
         let (keeper, notes) = mpsc::unbounded_channel();
-        let (enlist, mut enlisted) = watch::channel(BTreeSet::new());
+        let (enlist, mut enlisted) = watch::channel(None);
         let (unstored, _) = watch::channel(0);
         let (_, may_write) = watch::channel(true);
         let metrics = Metrics::default();
@@ -132,11 +132,12 @@ impl Scene {
         };
         scene.tell(Event::Hello(conn, Box::new(agent))).await;
         assert!(matches!(scene.message().await, Message::Welcome(_)));
+        let named = Former::Known(BTreeSet::from([node]));
         enlisted
-            .wait_for(|nodes| nodes.contains(&node))
+            .wait_for(|wanted| *wanted == Some(named.clone()))
             .await
             .unwrap();
-        scene.tell(Event::Enlisted(BTreeSet::from([node]))).await;
+        scene.tell(Event::Enlisted(named)).await;
         scene
     }
 

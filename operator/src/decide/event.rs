@@ -30,7 +30,7 @@ pub struct NodeFacts {
     pub cordoned: bool,
 }
 
-/// Nodes whose agents may hold runs of an earlier term.
+/// Nodes whose agents may hold runs of an earlier term, as the Lease names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Former {
     /// These and no others.
@@ -79,7 +79,7 @@ pub enum Event {
     /// This process leads now.
     Leading(Epoch, Former),
     /// The Lease names these nodes as ones whose agents may hold runs.
-    Enlisted(BTreeSet<NodeName>),
+    Enlisted(Former),
     /// The Lease was not renewed for two thirds of its time: nothing may be sent until it is.
     Fenced,
     /// It was renewed.

@@ -1,12 +1,12 @@
 //! What the core wants done.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use evaljob_crds::spec::ConfigMapKeyRef;
 use evaljob_crds::{EvalJobStatus, Verdict, wire};
 
+use super::event::Former;
 use super::writing::WriteKind;
 use crate::names::{Conn, Epoch, JobKey, NodeName, RunId, Uid};
 
@@ -43,7 +43,7 @@ pub enum Step {
     /// Somebody else finished or deleted a job: look once whether it has to be deleted later.
     Lost(Uid, JobKey),
     /// Name these nodes in the Lease and answer with [`Event::Enlisted`].
-    Enlist(BTreeSet<NodeName>),
+    Enlist(Former),
     /// A fact for metrics and logs.
     Count(Count),
 }

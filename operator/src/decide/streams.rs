@@ -48,19 +48,6 @@ impl Decider {
         }
     }
 
-    /// Asks for the Lease to name all nodes whose agents may hold runs.
-    fn enlist(&mut self) {
-        let nodes = self.agents.keys().cloned().collect();
-        self.out.push(Step::Enlist(nodes));
-    }
-
-    /// The Lease names these nodes.
-    pub(super) fn enlisted(&mut self, nodes: &std::collections::BTreeSet<NodeName>) {
-        for (node, agent) in &mut self.agents {
-            agent.enlisted |= nodes.contains(node);
-        }
-    }
-
     /// Goes through an inventory: what stays wanted, what is missing. Needs all live jobs to be known.
     pub(super) fn greet(&mut self, node: &NodeName, now: Now) {
         let (Some(epoch), Some(agent)) = (self.epoch().cloned(), self.agents.get_mut(node)) else {

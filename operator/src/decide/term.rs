@@ -58,6 +58,36 @@ impl Decider {
         };
     }
 
+    /// Asks for the Lease to name every node whose agent may hold runs: those of this term, and while their inventories
+    /// are missing those of the earlier one. Should this leader die now, the next one waits for them all.
+    pub(super) fn enlist(&mut self) {
+        let agents = self.agents.keys().cloned();
+        let named = match &self.term {
+            Term::Leading {
+                missing: None,
+                until: Some(_),
+                ..
+            } => Former::Unknown,
+            Term::Leading {
+                missing: Some(missing),
+                until: Some(_),
+                ..
+            } => Former::Known(agents.chain(missing.iter().cloned()).collect()),
+            Term::Leading { .. } | Term::Following => Former::Known(agents.collect()),
+        };
+        self.out.push(Step::Enlist(named));
+    }
+
+    /// The Lease names these nodes.
+    pub(super) fn enlisted(&mut self, named: &Former) {
+        for (node, agent) in &mut self.agents {
+            agent.enlisted |= match named {
+                Former::Known(nodes) => nodes.contains(node),
+                Former::Unknown => true,
+            };
+        }
+    }
+
     /// The live jobs are known: settle what needs no agent, and hear the agents that wait.
     pub(super) fn first_sync(&mut self, now: Now) {
         let uids: Vec<Uid> = self.jobs.keys().cloned().collect();
@@ -119,6 +149,7 @@ impl Decider {
             return;
         }
         *until = None;
+        self.enlist();
         let unclaimed: Vec<Uid> = self
             .jobs
             .iter()

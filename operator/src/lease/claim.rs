@@ -1,6 +1,5 @@
 //! What a Lease says and what to do about it. Pure: the Lease and the local clock in, an action out.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -95,7 +94,10 @@ pub(super) fn former(lease: &Lease) -> Former {
 }
 
 /// The annotation's text for these nodes.
-pub(super) fn annotation(nodes: &BTreeSet<NodeName>) -> String {
+pub(super) fn annotation(named: &Former) -> String {
+    let Former::Known(nodes) = named else {
+        return "*".to_owned();
+    };
     let names: Vec<&str> = nodes.iter().map(|node| &*node.0).collect();
     let text = names.join(",");
     if text.len() > AGENTS_BYTES {
@@ -143,6 +145,8 @@ pub(super) fn epoch_of(lease: &Lease) -> Epoch {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const DURATION: Duration = Duration::from_secs(15);
@@ -208,9 +212,12 @@ mod tests {
             lease.metadata.annotations = Some([(AGENTS.to_owned(), text)].into());
             lease
         };
-        assert_eq!(former(&with(annotation(&nodes))), Former::Known(nodes));
         assert_eq!(
-            former(&with(annotation(&BTreeSet::new()))),
+            former(&with(annotation(&Former::Known(nodes.clone())))),
+            Former::Known(nodes)
+        );
+        assert_eq!(
+            former(&with(annotation(&Former::Known(BTreeSet::new())))),
             Former::Known(BTreeSet::new())
         );
         assert_eq!(
@@ -222,7 +229,7 @@ mod tests {
             .map(|index| NodeName(format!("{index:0>60}").into()))
             .collect();
         assert_eq!(
-            former(&with(annotation(&many))),
+            former(&with(annotation(&Former::Known(many)))),
             Former::Unknown,
             "too many to name"
         );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use evaljob_crds::ConditionType;
-use evaljob_operator::decide::{Event, JobFacts};
+use evaljob_operator::decide::{Event, Former, JobFacts};
 use evaljob_operator::names::Uid;
 
 use crate::world::{Move, World};
@@ -537,4 +537,22 @@ fn a_result_on_its_way_when_its_run_was_ended_is_not_the_next_runs() {
     world.settle();
     finish(&mut world);
     verdict(&world, &uid, "Accepted", Some(2), None);
+}
+
+#[test]
+fn agents_that_an_earlier_leader_named_stay_named_until_they_have_spoken() {
+    let names = |nodes: &[&str]| Former::Known(nodes.iter().map(|node| (*node).into()).collect());
+    let mut world = running_world();
+    assert_eq!(world.named(), names(&["n0", "n1", "n2"]));
+    world.agents_dial(false);
+    restart(&mut world);
+    world.play(Move::AgentDials(2));
+    world.settle();
+    assert_eq!(
+        world.named(),
+        names(&["n0", "n1", "n2"]),
+        "two inventories are missing"
+    );
+    world.wait(GRACE);
+    assert_eq!(world.named(), names(&["n2"]));
 }

@@ -108,7 +108,7 @@ struct Operator {
     watch: VecDeque<Event>,
     writes: Vec<WriteOrder>,
     reads: Vec<(Uid, JobKey, u64)>,
-    enlist: Option<BTreeSet<NodeName>>,
+    enlist: Option<Former>,
     conns: HashMap<Conn, NodeName>,
     /// The run that this operator believes in, per job.
     current: HashMap<Uid, RunId>,

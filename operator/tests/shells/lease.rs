@@ -1,6 +1,5 @@
 //! The Lease on a mocked API server: won, kept, fenced, lost and given back.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::mock::{Api, DEADLINE};
@@ -90,11 +89,11 @@ struct Keeping {
     task: tokio::task::JoinHandle<(LeaseError, Leader)>,
     events: mpsc::Receiver<Event>,
     may_write: watch::Receiver<bool>,
-    wanted: watch::Sender<BTreeSet<NodeName>>,
+    wanted: watch::Sender<Option<Former>>,
 }
 
 fn keep(mut leader: Leader) -> Keeping {
-    let (wanted, wishes) = watch::channel(BTreeSet::new());
+    let (wanted, wishes) = watch::channel(None);
     let (sender, events) = mpsc::channel(64);
     let (may_write_in, may_write) = watch::channel(true);
     let task =
@@ -141,13 +140,15 @@ async fn a_node_is_enlisted_only_after_the_lease_names_it() {
     let (leader, mut api, _) = won(15).await;
     let mut keeping = keep(leader);
     let renewal = api.expect("PUT", &format!("{LEASE}?")).await;
+    let before = &renewal.body["metadata"]["annotations"]["evaljob.dev/agents"];
+    assert_eq!(
+        before, "n1,n2",
+        "the core has not spoken: the earlier leader's agents stay named"
+    );
     let body = stored(renewal.body.clone(), 3);
     renewal.ok(&body);
-    assert!(
-        matches!(keeping.events.recv().await, Some(Event::Enlisted(nodes)) if nodes.is_empty())
-    );
-    let nodes: BTreeSet<NodeName> = [NodeName::from("n7")].into();
-    keeping.wanted.send_replace(nodes.clone());
+    let named = Former::Known([NodeName::from("n7")].into());
+    keeping.wanted.send_replace(Some(named.clone()));
     let renewal = api.expect("PUT", &format!("{LEASE}?")).await;
     assert_eq!(
         renewal.body["metadata"]["annotations"]["evaljob.dev/agents"],
@@ -156,7 +157,7 @@ async fn a_node_is_enlisted_only_after_the_lease_names_it() {
     assert!(keeping.events.try_recv().is_err(), "not stored yet");
     let body = stored(renewal.body.clone(), 4);
     renewal.ok(&body);
-    assert!(matches!(keeping.events.recv().await, Some(Event::Enlisted(named)) if named == nodes));
+    assert!(matches!(keeping.events.recv().await, Some(Event::Enlisted(now)) if now == named));
     keeping.task.abort();
 }
 

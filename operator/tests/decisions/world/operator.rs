@@ -201,7 +201,7 @@ impl World {
             return;
         };
         if let Some(nodes) = operator.enlist.take() {
-            self.former = Former::Known(nodes.clone());
+            self.former = nodes.clone();
             return self.tell(Event::Enlisted(nodes));
         }
         if !operator.reads.is_empty() && (which % 2 == 0 || operator.writes.is_empty()) {

@@ -209,6 +209,11 @@ impl World {
         self.facts(uid)
     }
 
+    /// The nodes that the Lease names.
+    pub(crate) fn named(&self) -> Former {
+        self.former.clone()
+    }
+
     /// Whether agents dial by themselves when the world settles.
     pub(crate) fn agents_dial(&mut self, dial: bool) {
         self.dial = dial;
