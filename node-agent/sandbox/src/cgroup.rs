@@ -81,7 +81,8 @@ pub struct Usage {
     pub memory_peak: u64,
     /// Whether the peak was reset at start; if not (v2 before Linux 6.12) it includes the set-up, below 1 MiB.
     pub peak_from_start: bool,
-    /// Processes that the kernel's OOM killer ended, since the cgroup was opened for the run.
+    /// Processes that the kernel's OOM killer ended, since the cgroup was opened for the run; v2 ends the whole run
+    /// and counts the first victim twice.
     pub oom_kills: u64,
     /// Forks refused at the process limit, since the cgroup was opened for the run.
     pub pids_hits: u64,
