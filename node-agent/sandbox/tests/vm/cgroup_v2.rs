@@ -23,7 +23,7 @@ use evaljob_sandbox::cgroup::{CgroupError, Cgroups, Layout, PrivateMounts, Sourc
 use evaljob_sandbox::facts::CgroupVersion;
 use evaljob_sandbox::plan::{RunKind, RunLimits};
 use rustix::fs::MemfdFlags;
-use rustix::process::{Pid, Signal, getpid};
+use rustix::process::{Pid, getpid};
 
 use runs::{DEADLINE, MIB, limits, run_calmly, run_once, until};
 
