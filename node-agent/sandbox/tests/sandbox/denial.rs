@@ -7,6 +7,7 @@ mod init;
 mod landlock;
 mod namespaces;
 mod peers;
+mod sockets;
 mod tree;
 
 use libtest_mimic::Trial;
@@ -16,6 +17,7 @@ use crate::harness::cases;
 pub(crate) fn trials() -> Vec<Trial> {
     let concepts = [
         ("calls", calls::CASES),
+        ("sockets", sockets::CASES),
         ("landlock", landlock::CASES),
         ("identity", identity::CASES),
         ("inherited", inherited::CASES),

@@ -44,6 +44,16 @@ pub(crate) const CASES: &[Case] = &[
             make(NOT_STRICT, |program| program);
         },
     ),
+    ("Strict has threads and runs an interpreter", || {
+        let threads = Program::compiled("many", &["8", "threads"]).strict();
+        threads.run().passed().printed("8\n");
+        let python = "import threading; thread = threading.Thread(target=print, args=('thread',)); thread.start()";
+        Program::python(python)
+            .strict()
+            .run()
+            .passed()
+            .printed("thread\n");
+    }),
 ];
 
 const SIGSYS_KILLS: End = Killed(SIGSYS);

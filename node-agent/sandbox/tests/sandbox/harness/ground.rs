@@ -53,6 +53,29 @@ impl Ground {
     }
 }
 
+/// Removes what earlier runs of the tests left when they were killed: directories of that name, followed by the number
+/// of a process that is gone.
+pub(crate) fn sweep(name: &str, scratch: &Path) {
+    let dead = |path: &PathBuf| {
+        let pid = path
+            .file_name()
+            .and_then(|own| own.to_str()?.strip_prefix(name)?.parse::<u32>().ok());
+        pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    };
+    for old in current()
+        .iter()
+        .flat_map(|parent| children(parent))
+        .filter(dead)
+    {
+        kill_below(&old);
+        // What resists is no matter of this run.
+        let _ = remove_below(&old);
+    }
+    for old in children(scratch).into_iter().filter(dead) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
+
 /// The directory of this process in each hierarchy.
 pub(crate) fn current() -> Vec<PathBuf> {
     let text = fs::read_to_string("/proc/self/cgroup").expect("/proc is mounted");

@@ -8,9 +8,11 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::WaitOptions;
 
-use super::ground::Ground;
+use super::ground::{self, Ground};
 
 const ROLE: &str = "EVALJOB_TEST_ROLE";
+/// Start of the names of our cgroups and scratch directory; the process id follows.
+const NAME: &str = "evaljob-tests-";
 const SCRATCH: &str = "EVALJOB_TEST_SCRATCH";
 
 /// Pid 1 of the tests' namespaces.
@@ -77,7 +79,8 @@ pub(crate) fn assert_role(role: &str) {
 
 /// The outermost process: everything that must be cleaned after the namespaces are gone.
 pub(crate) fn be_outside() -> ExitCode {
-    let name = format!("evaljob-tests-{}", std::process::id());
+    ground::sweep(NAME, &std::env::temp_dir());
+    let name = format!("{NAME}{}", std::process::id());
     let scratch = std::env::temp_dir().join(&name);
     std::fs::create_dir(&scratch).expect("a directory for this run");
     let ground = Ground::enter(&name);
