@@ -334,7 +334,8 @@ fn a_job_held_back_from_the_start_uses_attempt_one() {
 
 #[test]
 fn waiting_has_an_end_and_says_which() {
-    let deadlines: [(&str, fn(&mut JobFacts), &str, &str); 2] = [
+    type Set = fn(&mut JobFacts);
+    let deadlines: [(&str, Set, &str, &str); 2] = [
         (
             "queue",
             |facts| facts.max_queue = Duration::from_secs(8),

@@ -138,7 +138,7 @@ impl World {
     pub(super) fn agent_finishes(&mut self, name: &NodeName, how: u16) {
         let now = self.now.mono;
         let agent = self.agents.get_mut(name).unwrap();
-        let infrastructure = how % 5 == 0;
+        let infrastructure = how.is_multiple_of(5);
         let verdict = if infrastructure {
             Verdict::InfrastructureError
         } else {

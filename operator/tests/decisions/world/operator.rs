@@ -204,10 +204,10 @@ impl World {
             self.former = nodes.clone();
             return self.tell(Event::Enlisted(nodes));
         }
-        if !operator.reads.is_empty() && (which % 2 == 0 || operator.writes.is_empty()) {
+        if !operator.reads.is_empty() && (which.is_multiple_of(2) || operator.writes.is_empty()) {
             let (uid, _, id) = operator.reads.remove(0);
             let read = match self.jobs.get(&uid) {
-                _ if how % 5 == 0 => ReadBack::Unavailable,
+                _ if how.is_multiple_of(5) => ReadBack::Unavailable,
                 None => ReadBack::Gone,
                 Some(job) if job.status.is_final() => ReadBack::Finished,
                 Some(job) => ReadBack::Live(gate::recorded(&job.status)),
