@@ -22,15 +22,14 @@ help: ## this list
 .PHONY: demo
 demo: deps cluster ## a real API server, operator and agent judge examples and 328 programs (KEEP=1 leaves it running)
 	$(call say,build)
-	@$(CARGO) build --release -q -p evaljob-operator -p evaljob-agent
-	@$(CARGO) build -q -p evaljob-e2e
-	@test -x $(VENV)/bin/python3 || python3 -m venv $(VENV)
+	@$(CARGO) build --release -q --workspace --bins
+	@test -x $(VENV)/bin/python3 || /usr/bin/python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/pipelines/requirements.txt
 	$(call say,demo)
-	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(DEBUG)/evaljob-demo
+	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
 
 .PHONY: test
-test: deps check cluster test-unit test-sandbox test-humaneval test-cases test-e2e ## everything CI demands (root; 22 minutes fresh)
+test: deps check cluster test-rust test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
 
 .PHONY: deps
 deps: ## the Debian packages that are missing, by apt-get
@@ -62,34 +61,35 @@ cluster: ## the test cluster's binary (six minutes once, then cached)
 	$(call say,cluster binary)
 	@e2e/cluster/build.sh
 
-.PHONY: test-unit
-test-unit: ## what needs no cluster: API, operator, agent
-	$(call say,unit tests)
-	@$(CARGO) test -q -p evaljob-crds -p evaljob-operator -p evaljob-agent
+# Always the whole workspace: another selection of packages would mean other features, and everything compiled again.
+.PHONY: binaries
+binaries:
+	$(call say,build)
+	@$(CARGO) build -q --workspace
+
+.PHONY: test-rust
+test-rust: cluster binaries ## unit tests, the sandbox, and end to end on a real API server
+	$(call say,tests of all crates)
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace
 
 .PHONY: test-sandbox
-test-sandbox: ## the sandbox: lockdown, limits, cgroups, cleanliness, runc container
-	$(call say,sandbox)
-	@$(CARGO) test -q -p evaljob-sandbox
+test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc container
+	@$(CARGO) test -q --workspace --test sandbox --test cgroup_v1
+
+.PHONY: test-e2e
+test-e2e: cluster binaries ## the end-to-end tests alone
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e
 
 .PHONY: test-humaneval
-test-humaneval: ## 328 labelled programs through evaljob-agent run
+test-humaneval: binaries ## 328 labelled programs through evaljob-agent run
 	$(call say,HumanEval: 328 labelled programs)
-	@$(CARGO) build -q -p evaljob-agent
 	@/usr/bin/python3 e2e/humaneval/check.py $(AGENT)
 
 .PHONY: test-cases
-test-cases: ## cases from public bug reports and the examples through evaljob-agent run
+test-cases: binaries ## cases from public bug reports and the examples through evaljob-agent run
 	$(call say,cases)
-	@$(CARGO) build -q -p evaljob-agent
 	@/usr/bin/python3 e2e/cases/check.py $(AGENT)
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
-
-.PHONY: test-e2e
-test-e2e: cluster ## everything that needs a Kubernetes API server
-	$(call say,end to end)
-	@$(CARGO) build -q -p evaljob-operator -p evaljob-agent -p evaljob-e2e
-	@$(CARGO) test -q -p evaljob-e2e
 
 .PHONY: bench
 bench: deps ## start of a program beside posix_spawn and bubblewrap
