@@ -405,23 +405,21 @@ fn given_up_run_is_killed() {
     let ground = Ground::new();
     let cgroups = ground.cgroups();
     let mut slot = runs::slot(&cgroups);
-    let mut run = slot
-        .begin_run(RunKind::Test, &limits(64 * MIB, 8))
-        .expect("begin");
-    let child = runs::birth(&mut run, || {
-        load::eat(8 << 20);
-        load::sleep_for_ever();
-    });
-    let cell = only_child(ground.directory("memory")).join("slot-0/runs");
-    until("it holds memory", || ground.charged("runs") > 8 * MIB);
-    drop(run);
-    assert_eq!(pids_in(&cell), [child]);
-    slot.tidy().expect("tidy");
-    assert_eq!(
-        forked::wait(child).terminating_signal(),
-        Some(libc::SIGKILL)
-    );
-    assert_eq!(run_calmly(&mut slot).oom_kills, 0);
+    for (kind, cell) in [(RunKind::Test, "runs"), (RunKind::Step, "steps")] {
+        let mut run = slot.begin_run(kind, &limits(64 * MIB, 8)).expect("begin");
+        let child = runs::birth(&mut run, load::sleep_for_ever);
+        drop(run);
+        let cell = only_child(ground.directory("memory"))
+            .join("slot-0")
+            .join(cell);
+        assert_eq!(pids_in(&cell), [child]);
+        slot.tidy().expect("tidy");
+        assert_eq!(
+            forked::wait(child).terminating_signal(),
+            Some(libc::SIGKILL)
+        );
+        assert_eq!(run_calmly(&mut slot).oom_kills, 0);
+    }
 }
 
 fn slot_is_taken_again() {

@@ -85,7 +85,7 @@ impl Machine {
             home,
             tests,
             steps,
-            used: false,
+            used: None,
         })
     }
 
@@ -234,6 +234,15 @@ impl Cell {
             .read_number("memory.usage_in_bytes")
     }
 
+    /// Whether a process is left in it, dead but not waited for included.
+    fn is_inhabited(&self) -> Result<bool, CgroupError> {
+        let current = self
+            .group
+            .at(Controller::Pids)
+            .read_number("pids.current")?;
+        Ok(current != 0)
+    }
+
     fn cpu(&self) -> Result<Duration, CgroupError> {
         self.cpu
             .read_small(|text| text.parse().ok())
@@ -264,8 +273,8 @@ pub(super) struct Slot {
     home: Group,
     tests: Cell,
     steps: Cell,
-    /// A test ran since the last look at what it left.
-    used: bool,
+    /// What ran since the last look at what it left.
+    used: Option<RunKind>,
 }
 
 impl Slot {
@@ -288,7 +297,7 @@ impl Slot {
         let memory = super::whole_pages(limits.memory.saturating_add(before));
         let pids = u64::from(limits.processes) + 1;
         cell.limit(memory, pids, u64::from(limits.cpus) * CPU_PERIOD)?;
-        self.used |= kind == RunKind::Test;
+        self.used = Some(kind);
         let base = Reading {
             cpu: cell.cpu()?,
             throttled: cell.throttled()?,
@@ -302,13 +311,18 @@ impl Slot {
     }
 
     pub(super) fn tidy(&mut self) -> Result<(), CgroupError> {
-        if !self.used {
+        let Some(kind) = self.used else {
             return Ok(());
+        };
+        let dirty = match kind {
+            // The steps' tree belongs to the job.
+            RunKind::Step => self.steps.is_inhabited()?,
+            RunKind::Test => self.tests.is_inhabited()? || self.tests.charged()? > REST_MAX,
+        };
+        if dirty {
+            self.remake(kind)?;
         }
-        if self.tests.charged()? > REST_MAX {
-            self.remake(RunKind::Test)?;
-        }
-        self.used = false;
+        self.used = None;
         Ok(())
     }
 
