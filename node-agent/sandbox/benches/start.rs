@@ -7,9 +7,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use evaljob_sandbox::plan::{
-    HostPlan, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile,
-};
+use evaljob_sandbox::plan::{HostPlan, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile};
 use evaljob_sandbox::{Interrupt, RunIo, SandboxError, Slot, Spawner};
 
 const TRUE: &str = "/usr/bin/true";
@@ -26,7 +24,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batch = setting("BATCH", 20);
     let mut sandbox = Sandbox::new(&spawner, 0)?;
     let mut entries: Vec<Entry<'_>> = vec![
-        Entry::new("posix_spawn + wait", Box::new(|| spawn(&mut Command::new(TRUE)))),
+        Entry::new(
+            "posix_spawn + wait",
+            Box::new(|| spawn(&mut Command::new(TRUE))),
+        ),
         Entry::new("sandbox, one run", Box::new(|| sandbox.run())),
         Entry::new("bubblewrap", Box::new(|| spawn(&mut bubblewrap()))),
     ];
@@ -64,19 +65,29 @@ impl<'a> Entry<'a> {
         name: &'static str,
         start: Box<dyn FnMut() -> Result<(), Box<dyn std::error::Error>> + 'a>,
     ) -> Self {
-        Self { name, start, times: Vec::new() }
+        Self {
+            name,
+            start,
+            times: Vec::new(),
+        }
     }
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints")]
 fn print_table(entries: &mut [Entry<'_>]) {
-    println!("{:<22} {:>9} {:>9} {:>9} {:>9}", "true", "p50 ms", "p99 ms", "x p50", "x p99");
+    println!(
+        "{:<22} {:>9} {:>9} {:>9} {:>9}",
+        "true", "p50 ms", "p99 ms", "x p50", "x p99"
+    );
     let mut base = None;
     for entry in entries {
         entry.times.sort_unstable();
         let at = |percent: usize| {
             let index = entry.times.len().saturating_sub(1) * percent / 100;
-            entry.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+            entry
+                .times
+                .get(index)
+                .map_or(0.0, |time| time.as_secs_f64() * 1e3)
         };
         let (p50, p99) = (at(50), at(99));
         let (b50, b99) = *base.get_or_insert((p50, p99));
@@ -123,7 +134,11 @@ fn throughput(spawner: &Spawner) -> Result<(), Box<dyn std::error::Error>> {
 fn machine_cpu() -> Result<f64, Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string("/proc/stat")?;
     let line = text.lines().next().unwrap_or_default();
-    let fields: Vec<f64> = line.split_whitespace().skip(1).flat_map(str::parse).collect();
+    let fields: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .flat_map(str::parse)
+        .collect();
     let busy = fields.iter().sum::<f64>()
         - fields.get(3).copied().unwrap_or(0.0)
         - fields.get(4).copied().unwrap_or(0.0);
@@ -138,21 +153,53 @@ fn memory(spawner: &Spawner) -> Result<(), Box<dyn std::error::Error>> {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_default().trim().to_owned()
     };
-    println!("spawner: resident {}, of it anonymous {}", line("VmRSS:"), line("RssAnon:"));
+    println!(
+        "spawner: resident {}, of it anonymous {}",
+        line("VmRSS:"),
+        line("RssAnon:")
+    );
     Ok(())
 }
 
 fn spawn(command: &mut Command) -> Result<(), Box<dyn std::error::Error>> {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?}: {status}").into())
+    }
 }
 
 fn bubblewrap() -> Command {
     let mut command = Command::new("bwrap");
     command.args([
-        "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr",
-        "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
-        "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", TRUE,
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--symlink",
+        "usr/bin",
+        "/bin",
+        "--symlink",
+        "usr/lib",
+        "/lib",
+        "--symlink",
+        "usr/lib64",
+        "/lib64",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        TRUE,
     ]);
     command
 }
@@ -166,14 +213,22 @@ struct Sandbox {
 impl Sandbox {
     fn new(spawner: &Spawner, number: u32) -> Result<Self, SandboxError> {
         let mut slot = spawner.slot(number);
-        let job = JobPlan { workspace: 64 << 20, memory: 256 << 20, ..JobPlan::default() };
+        let job = JobPlan {
+            workspace: 64 << 20,
+            memory: 256 << 20,
+            ..JobPlan::default()
+        };
         slot.begin(&job, &[])?;
         let interrupt = Interrupt::new().map_err(|_| SandboxError {
             layer: evaljob_sandbox::Layer::Spawner,
             cause: "no descriptor left".into(),
             way_out: String::new(),
         })?;
-        Ok(Self { slot, plan: plan(), interrupt })
+        Ok(Self {
+            slot,
+            plan: plan(),
+            interrupt,
+        })
     }
 
     fn run(&mut self) -> Result<(), Box<dyn std::error::Error>> {
@@ -195,7 +250,11 @@ fn plan() -> RunPlan {
     RunPlan {
         kind: RunKind::Test,
         argv: vec![TRUE.into()],
-        env: vec!["PATH=/usr/bin:/bin".into(), "HOME=/home".into(), "LANG=C.UTF-8".into()],
+        env: vec![
+            "PATH=/usr/bin:/bin".into(),
+            "HOME=/home".into(),
+            "LANG=C.UTF-8".into(),
+        ],
         working_dir: "/work".into(),
         limits: RunLimits {
             cpu_time: Duration::from_secs(10),
@@ -214,5 +273,8 @@ fn plan() -> RunPlan {
 }
 
 fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }

@@ -16,7 +16,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::RunFacts;
-use crate::frame::{self, Found, FrameError, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker};
+use crate::frame::{
+    self, Found, FrameError, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker,
+};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 use crate::streams::Streams;
 
@@ -144,7 +146,9 @@ pub struct RunIo<'a> {
 
 impl std::fmt::Debug for RunIo<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunIo").field("stdin", &self.stdin.len()).finish_non_exhaustive()
+        f.debug_struct("RunIo")
+            .field("stdin", &self.stdin.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,8 +204,9 @@ impl Slot {
     /// # Errors
     /// The layer that failed. The slot can be used again.
     pub fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
-        let memfd = frame::sealed(content)
-            .or_layer(Layer::Workspace, || "put the job's files into memory".into())?;
+        let memfd = frame::sealed(content).or_layer(Layer::Workspace, || {
+            "put the job's files into memory".into()
+        })?;
         self.own_tree = plan.steps || !plan.volumes.is_empty();
         let begin = ToWorker::Begin(plan.clone());
         let kept = self.worker.is_some();
@@ -364,5 +369,13 @@ fn run_on(
         .fds
         .try_into()
         .map_err(|_| SandboxError::new(Layer::Spawner, "a run without streams"))?;
-    Streams::new(worker.as_fd(), stdin, stdout, stderr, plan.limits.output, io)?.carry()
+    Streams::new(
+        worker.as_fd(),
+        stdin,
+        stdout,
+        stderr,
+        plan.limits.output,
+        io,
+    )?
+    .carry()
 }

@@ -144,7 +144,11 @@ pub(crate) fn send<T: Serialize>(
         Some(_) => ([BESIDE], &[][..]),
         None => ([INLINE], bytes.as_slice()),
     };
-    let all: Vec<_> = beside.iter().map(AsFd::as_fd).chain(fds.iter().copied()).collect();
+    let all: Vec<_> = beside
+        .iter()
+        .map(AsFd::as_fd)
+        .chain(fds.iter().copied())
+        .collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !all.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&all)) {
@@ -225,7 +229,9 @@ fn read_beside(fd: OwnedFd) -> Result<Vec<u8>, FrameError> {
     // From the start, wherever the sender's offset stands.
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(FrameError::Socket)?;
     let limit = MAX_FRAME as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(FrameError::Memfd)?;
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(FrameError::Memfd)?;
     if bytes.len() > MAX_FRAME {
         return Err(FrameError::TooLong(bytes.len()));
     }
@@ -281,7 +287,12 @@ mod tests {
         let (a, b) = pair();
         for length in [MAX_INLINE - 10, MAX_INLINE, MAX_FRAME - 10] {
             let long = "x".repeat(length);
-            send(&a, &ToWorker::Collect(vec![(long.clone(), 1)]), &[b.as_fd()]).unwrap();
+            send(
+                &a,
+                &ToWorker::Collect(vec![(long.clone(), 1)]),
+                &[b.as_fd()],
+            )
+            .unwrap();
             let received = receive::<ToWorker>(&b).unwrap();
             assert!(matches!(received.frame, ToWorker::Collect(paths) if paths[0].0 == long));
             assert_eq!(received.fds.len(), 1, "{length}");
@@ -293,16 +304,25 @@ mod tests {
         let (a, b) = pair();
         for garbage in [&[0xff; 16][..], &[INLINE], &[BESIDE], &[BESIDE, 0]] {
             rustix::net::send(&a, garbage, SendFlags::empty()).unwrap();
-            assert!(matches!(receive::<FromWorker>(&b), Err(FrameError::Malformed)));
+            assert!(matches!(
+                receive::<FromWorker>(&b),
+                Err(FrameError::Malformed)
+            ));
         }
         let mut half = vec![INLINE];
         half.extend(postcard::to_allocvec(&ToWorker::Collect(vec![("a".into(), 7)])).unwrap());
         rustix::net::send(&a, &half[..half.len() - 1], SendFlags::empty()).unwrap();
-        assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Malformed)));
+        assert!(matches!(
+            receive::<ToWorker>(&b),
+            Err(FrameError::Malformed)
+        ));
         let long = ToWorker::Collect(vec![("x".repeat(MAX_FRAME), 1)]);
         assert!(matches!(send(&a, &long, &[]), Err(FrameError::TooLong(_))));
         rustix::net::send(&a, &vec![INLINE; MAX_INLINE + 3], SendFlags::empty()).unwrap();
-        assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::TooLong(_))));
+        assert!(matches!(
+            receive::<ToWorker>(&b),
+            Err(FrameError::TooLong(_))
+        ));
         drop(a);
         assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Closed)));
     }
@@ -324,9 +344,15 @@ mod tests {
         let pipe = rustix::pipe::pipe().unwrap();
         for fd in [open.as_fd(), pipe.0.as_fd(), a.as_fd()] {
             beside(&a, fd);
-            assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::Malformed)));
+            assert!(matches!(
+                receive::<ToWorker>(&b),
+                Err(FrameError::Malformed)
+            ));
         }
         beside(&a, sealed(&vec![0; MAX_FRAME + 1]).unwrap().as_fd());
-        assert!(matches!(receive::<ToWorker>(&b), Err(FrameError::TooLong(_))));
+        assert!(matches!(
+            receive::<ToWorker>(&b),
+            Err(FrameError::TooLong(_))
+        ));
     }
 }

@@ -29,7 +29,17 @@ const MACHINE_ETC: [&str; 6] = [
 
 /// Top-level entries of a rootfs directory that the run has as its own, or must not see.
 const RESERVED: [&str; 12] = [
-    "dev", "proc", "sys", "work", "tmp", "home", "run", "root", "boot", "mnt", "media",
+    "dev",
+    "proc",
+    "sys",
+    "work",
+    "tmp",
+    "home",
+    "run",
+    "root",
+    "boot",
+    "mnt",
+    "media",
     "lost+found",
 ];
 
@@ -57,7 +67,8 @@ impl Image {
 
     /// A directory.
     pub(crate) fn directory(path: &Path) -> Result<Self, SandboxError> {
-        Self::describe(path, false).map_err(|error| error.hint("--rootfs takes a directory with the files of an image"))
+        Self::describe(path, false)
+            .map_err(|error| error.hint("--rootfs takes a directory with the files of an image"))
     }
 
     fn describe(root: &Path, machine: bool) -> Result<Self, SandboxError> {
@@ -109,7 +120,11 @@ impl Image {
         match self.links.iter().find(|(name, _)| name == first) {
             Some((_, target)) => {
                 let target = target.trim_start_matches('/');
-                if rest.is_empty() { target.to_owned() } else { format!("{target}/{rest}") }
+                if rest.is_empty() {
+                    target.to_owned()
+                } else {
+                    format!("{target}/{rest}")
+                }
             }
             None => path.to_owned(),
         }
@@ -146,10 +161,12 @@ impl Image {
 }
 
 fn is_listed(name: &str) -> bool {
-    MACHINE_ETC.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == *pattern,
-    })
+    MACHINE_ETC
+        .iter()
+        .any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *pattern,
+        })
 }
 
 /// Copies a tree; files that are not world-readable are left out, for a run could not have read them either.
@@ -179,10 +196,22 @@ mod tests {
 
     #[test]
     fn only_listed_entries_of_the_machines_etc_are_shown() {
-        for name in ["alternatives", "ld.so.conf.d", "java-17-openjdk", "python3.11"] {
+        for name in [
+            "alternatives",
+            "ld.so.conf.d",
+            "java-17-openjdk",
+            "python3.11",
+        ] {
             assert!(is_listed(name), "{name}");
         }
-        for name in ["shadow", "passwd", "ssh", "ld.so.preload", "kubernetes", "python2"] {
+        for name in [
+            "shadow",
+            "passwd",
+            "ssh",
+            "ld.so.preload",
+            "kubernetes",
+            "python2",
+        ] {
             assert!(!is_listed(name), "{name}");
         }
     }

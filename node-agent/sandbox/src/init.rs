@@ -93,8 +93,7 @@ impl Init<'_> {
         let [work, tmp] = self.root.mount()?;
         rustix::system::sethostname(b"job").at(Stage::Handover, 1)?;
         send_directories(self.report, [work.as_fd(), tmp.as_fd()]).at(Stage::Handover, 2)?;
-        let mapped =
-            rustix::event::eventfd(0, EventfdFlags::CLOEXEC).at(Stage::Handover, 3)?;
+        let mapped = rustix::event::eventfd(0, EventfdFlags::CLOEXEC).at(Stage::Handover, 3)?;
         let flags = libc::CLONE_NEWUSER as u64 | CLONE_CLEAR_SIGHAND;
         let job = match sys::clone3(flags, false, None).at(Stage::JobClone, 0)? {
             Forked::Child => self.job.run(mapped.as_fd(), self.error),
@@ -134,7 +133,10 @@ impl Init<'_> {
 /// CLONE_CLEAR_SIGHAND of linux/sched.h.
 pub(crate) const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
-#[expect(unsafe_code, reason = "names a descriptor by number, as close_range left it")]
+#[expect(
+    unsafe_code,
+    reason = "names a descriptor by number, as close_range left it"
+)]
 fn report_fd() -> BorrowedFd<'static> {
     // SAFETY: lock_down duplicated the report socket onto 0, and nothing closes it before init exits.
     unsafe { BorrowedFd::borrow_raw(0) }

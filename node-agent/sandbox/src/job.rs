@@ -94,13 +94,19 @@ impl Job<'_> {
     }
 }
 
-#[expect(unsafe_code, reason = "names a descriptor by number, as streams() placed it")]
+#[expect(
+    unsafe_code,
+    reason = "names a descriptor by number, as streams() placed it"
+)]
 fn error_pipe() -> BorrowedFd<'static> {
     // SAFETY: used after streams() put the error pipe there; before that the write fails with EBADF.
     unsafe { BorrowedFd::borrow_raw(fds::ERROR) }
 }
 
-#[expect(unsafe_code, reason = "names a descriptor by number, as streams() placed it")]
+#[expect(
+    unsafe_code,
+    reason = "names a descriptor by number, as streams() placed it"
+)]
 fn go_pipe() -> BorrowedFd<'static> {
     // SAFETY: used only after streams() put the go pipe there.
     unsafe { BorrowedFd::borrow_raw(fds::GO) }

@@ -131,14 +131,20 @@ fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-#[expect(unsafe_code, reason = "unshare can break shared-descriptor invariants; NEWNET shares none")]
+#[expect(
+    unsafe_code,
+    reason = "unshare can break shared-descriptor invariants; NEWNET shares none"
+)]
 fn unshare_network() -> Result<(), Errno> {
     // SAFETY: CLONE_NEWNET changes neither the descriptor table nor the memory of this single-threaded process.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
 }
 
 /// Leaves the mount namespace of whoever started us.
-#[expect(unsafe_code, reason = "unshare can break shared-descriptor invariants; NEWNS shares none here")]
+#[expect(
+    unsafe_code,
+    reason = "unshare can break shared-descriptor invariants; NEWNS shares none here"
+)]
 pub(crate) fn unshare_mounts() -> Result<(), Errno> {
     // SAFETY: CLONE_NEWNS implies CLONE_FS only; this process has one thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }

@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::error::{Context, Layer, SandboxError};
 use crate::cgroup::{CgroupError, RunCgroup};
+use crate::error::{Context, Layer, SandboxError};
 use crate::lockdown::Lockdown;
 use crate::sys;
 
@@ -125,7 +125,10 @@ impl Expected<'_> {
             if map != self.id_map {
                 return Err(SandboxError::new(
                     Layer::Namespaces,
-                    format!("id map should be {:?} and reads back as {map:?}", self.id_map),
+                    format!(
+                        "id map should be {:?} and reads back as {map:?}",
+                        self.id_map
+                    ),
                 ));
             }
         }
@@ -145,7 +148,10 @@ impl Expected<'_> {
                 "the job is not in the network namespace it was given",
             ));
         }
-        if !seen.status("NSpid").is_some_and(|pids| pids.ends_with("\t2")) {
+        if !seen
+            .status("NSpid")
+            .is_some_and(|pids| pids.ends_with("\t2"))
+        {
             return Err(SandboxError::new(
                 Layer::Namespaces,
                 "the job is not pid 2 of a namespace of its own",
@@ -176,7 +182,11 @@ impl Expected<'_> {
             }
             mounted.push(point.to_owned());
         }
-        let mut planned: Vec<_> = self.mounts.iter().map(|(point, _)| as_shown(point)).collect();
+        let mut planned: Vec<_> = self
+            .mounts
+            .iter()
+            .map(|(point, _)| as_shown(point))
+            .collect();
         planned.sort_unstable();
         mounted.sort_unstable();
         if mounted != planned {
@@ -230,8 +240,9 @@ pub(crate) fn namespaces(process: BorrowedFd<'_>) -> Result<NamespaceIds, Sandbo
 /// Reads everything. `owner` is the host id of the job: its /proc entries are read with that fsuid, which needs no
 /// CAP_SYS_PTRACE and no DAC override.
 pub(crate) fn observe(process: BorrowedFd<'_>, owner: u32) -> Result<Observed, SandboxError> {
-    sys::with_fs_ids(owner, || observe_as_owner(process))
-        .or_layer(Layer::ReadBack, || format!("take fsuid {owner} and give it back"))?
+    sys::with_fs_ids(owner, || observe_as_owner(process)).or_layer(Layer::ReadBack, || {
+        format!("take fsuid {owner} and give it back")
+    })?
 }
 
 fn observe_as_owner(process: BorrowedFd<'_>) -> Result<Observed, SandboxError> {
@@ -264,7 +275,9 @@ fn observe_as_owner(process: BorrowedFd<'_>) -> Result<Observed, SandboxError> {
 }
 
 fn flags_of(fdinfo: &str) -> Option<u32> {
-    let line = fdinfo.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    let line = fdinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("flags:"))?;
     u32::from_str_radix(line.trim(), 8).ok()
 }
 

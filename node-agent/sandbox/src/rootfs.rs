@@ -285,7 +285,9 @@ impl Files {
 
     /// Path of the file with this index, for messages.
     pub(crate) fn path(&self, index: u32) -> String {
-        let file = usize::try_from(index).ok().and_then(|index| self.files.get(index));
+        let file = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.files.get(index));
         file.map_or_else(String::new, |file| file.path.to_string_lossy().into_owned())
     }
 
@@ -309,11 +311,8 @@ impl CompiledFile {
                 Err(errno) => return Err(errno),
             }
         }
-        let flags = OFlags::WRONLY
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(work, &self.path, flags, Mode::from_raw_mode(self.mode))?;
         let mut offset = self.offset;
         let end = self.offset.saturating_add(self.length);
@@ -351,6 +350,9 @@ pub(crate) fn open_output(work: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, E
 pub(crate) fn output_size(file: BorrowedFd<'_>) -> Result<Option<u64>, Errno> {
     let stat = rustix::fs::fstat(file)?;
     let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
-    Ok(if regular { u64::try_from(stat.st_size).ok() } else { None })
+    Ok(if regular {
+        u64::try_from(stat.st_size).ok()
+    } else {
+        None
+    })
 }
-

@@ -82,7 +82,9 @@ impl<'m> Slot<'m> {
     ) -> Result<Self, SandboxError> {
         let allowed = rustix::thread::sched_getaffinity(None)
             .or_layer(Layer::Spawner, || "read the CPU affinity".into())?;
-        let cpus: Vec<_> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+        let cpus: Vec<_> = (0..CpuSet::MAX_CPU)
+            .filter(|cpu| allowed.is_set(*cpu))
+            .collect();
         Ok(Self {
             machine,
             first_id,
@@ -99,7 +101,9 @@ impl<'m> Slot<'m> {
     /// The CPUs a run sees: as many as it may use, beginning with the slot's own.
     fn affinity(&self, count: u32) -> CpuSet {
         let mut set = CpuSet::new();
-        let count = usize::try_from(count).unwrap_or(1).clamp(1, self.cpus.len().max(1));
+        let count = usize::try_from(count)
+            .unwrap_or(1)
+            .clamp(1, self.cpus.len().max(1));
         for offset in 0..count {
             let at = (self.first_cpu + offset) % self.cpus.len().max(1);
             if let Some(cpu) = self.cpus.get(at) {
@@ -120,8 +124,11 @@ impl<'m> Slot<'m> {
     ) -> Result<Outcome, SandboxError> {
         let machine = self.machine;
         let owner = self.owner();
-        let landlock =
-            Landlock::prepare(machine.landlock, plan.minimum_landlock_abi, &setting.tree.rules)?;
+        let landlock = Landlock::prepare(
+            machine.landlock,
+            plan.minimum_landlock_abi,
+            &setting.tree.rules,
+        )?;
         let lockdown = Lockdown::prepare(
             plan,
             owner,
@@ -166,7 +173,9 @@ impl<'m> Slot<'m> {
             },
         };
         let forked = sys::clone3(namespaces(), true, cgroup.clone_into())
-            .or_layer(Layer::Namespaces, || "clone init into its namespaces".into())?;
+            .or_layer(Layer::Namespaces, || {
+                "clone init into its namespaces".into()
+            })?;
         let (pid, pidfd) = match forked {
             Forked::Child => init.run(),
             Forked::Parent { pid, pidfd } => (pid, pidfd),
@@ -211,9 +220,14 @@ impl<'m> Slot<'m> {
         let owner = self.owner();
         let streams = || Ok::<_, SandboxError>((pipe()?, pipe()?, pipe()?));
         let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) =
-            sys::with_fs_ids(owner, streams)
-                .or_layer(Layer::Descriptors, || format!("take fsuid {owner} and give it back"))??;
-        let agent = [stdin_agent.as_fd(), stdout_agent.as_fd(), stderr_agent.as_fd()];
+            sys::with_fs_ids(owner, streams).or_layer(Layer::Descriptors, || {
+                format!("take fsuid {owner} and give it back")
+            })??;
+        let agent = [
+            stdin_agent.as_fd(),
+            stdout_agent.as_fd(),
+            stderr_agent.as_fd(),
+        ];
         frame::send(socket, &FromWorker::Running, &agent)?;
         let (error_ours, error) = pipe()?;
         let (go, go_ours) = pipe()?;
@@ -266,7 +280,10 @@ fn candidates(plan: &RunPlan) -> Result<Vec<CString>, SandboxError> {
     if program.contains('/') {
         return Ok(vec![c_string(program)?]);
     }
-    let path = plan.env.iter().find_map(|entry| entry.strip_prefix("PATH="));
+    let path = plan
+        .env
+        .iter()
+        .find_map(|entry| entry.strip_prefix("PATH="));
     path.unwrap_or("/usr/local/bin:/usr/bin:/bin")
         .split(':')
         .map(|directory| match directory {
@@ -277,6 +294,9 @@ fn candidates(plan: &RunPlan) -> Result<Vec<CString>, SandboxError> {
 }
 
 fn strings(texts: &[String]) -> Result<StringArray, SandboxError> {
-    let strings = texts.iter().map(|text| c_string(text)).collect::<Result<_, _>>()?;
+    let strings = texts
+        .iter()
+        .map(|text| c_string(text))
+        .collect::<Result<_, _>>()?;
     Ok(StringArray::new(strings))
 }

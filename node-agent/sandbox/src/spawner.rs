@@ -158,8 +158,11 @@ fn landlock_abi() -> Result<u32, SandboxError> {
 }
 
 fn inherited_filters(status: &str) -> u32 {
-    let line = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"));
-    line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp_filters:"));
+    line.and_then(|value| value.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 fn read_number(path: &str) -> Result<u32, SandboxError> {
@@ -245,7 +248,10 @@ impl Spawner {
     /// Forgets workers that have ended.
     fn reap(&mut self) {
         self.workers.retain(|pid| {
-            matches!(rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None))
+            matches!(
+                rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG),
+                Ok(None)
+            )
         });
     }
 
@@ -260,7 +266,10 @@ impl Spawner {
     }
 }
 
-#[expect(unsafe_code, reason = "a forked child closes its copy of a descriptor the parent owns")]
+#[expect(
+    unsafe_code,
+    reason = "a forked child closes its copy of a descriptor the parent owns"
+)]
 fn close_in_child(fd: &OwnedFd) {
     use std::os::fd::AsRawFd;
     // SAFETY: this process is a fresh fork that ends in _exit and never touches the owner again.

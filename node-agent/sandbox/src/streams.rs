@@ -108,7 +108,10 @@ impl<'w, 'a> Streams<'w, 'a> {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
         // Outputs before the worker: what has been written is counted before the facts are.
-        for (source, fd) in [(Source::Stdout, &self.stdout), (Source::Stderr, &self.stderr)] {
+        for (source, fd) in [
+            (Source::Stdout, &self.stdout),
+            (Source::Stderr, &self.stderr),
+        ] {
             if let Some(fd) = fd {
                 watch(source, fd.as_fd(), PollFlags::IN);
             }
@@ -117,7 +120,11 @@ impl<'w, 'a> Streams<'w, 'a> {
             watch(Source::Stdin, stdin.as_fd(), PollFlags::OUT);
         }
         if !self.ordered {
-            watch(Source::Interrupt, self.io.interrupt.fd().as_fd(), PollFlags::IN);
+            watch(
+                Source::Interrupt,
+                self.io.interrupt.fd().as_fd(),
+                PollFlags::IN,
+            );
         }
         watch(Source::Worker, self.worker, PollFlags::IN);
         loop {
@@ -129,7 +136,10 @@ impl<'w, 'a> Streams<'w, 'a> {
                 }
             }
         }
-        let ready = sources.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+        let ready = sources
+            .into_iter()
+            .zip(&fds)
+            .filter(|(_, fd)| !fd.revents().is_empty());
         Ok(ready.map(|(source, _)| source).collect())
     }
 
@@ -155,7 +165,11 @@ impl<'w, 'a> Streams<'w, 'a> {
 
     /// Reads one buffer of an output, or finds its end.
     fn drain(&mut self, stdout: bool) {
-        let end = if stdout { &mut self.stdout } else { &mut self.stderr };
+        let end = if stdout {
+            &mut self.stdout
+        } else {
+            &mut self.stderr
+        };
         let Some(fd) = end else {
             return;
         };

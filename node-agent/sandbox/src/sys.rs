@@ -3,7 +3,10 @@
 //! Everything in this file may be called between fork and execve: no allocation, no lock, no formatting. Errors
 //! are errno values. Sources: the man page of each call.
 
-#![expect(unsafe_code, reason = "raw system calls; every block names its invariant")]
+#![expect(
+    unsafe_code,
+    reason = "raw system calls; every block names its invariant"
+)]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -121,13 +124,8 @@ impl StringArray {
 /// execve(2); returns only on failure.
 pub(crate) fn execve(path: &CStr, argv: &StringArray, env: &StringArray) -> Errno {
     // SAFETY: both arrays end with NULL and point to strings that StringArray owns.
-    let value = unsafe {
-        libc::execve(
-            path.as_ptr(),
-            argv.pointers.as_ptr(),
-            env.pointers.as_ptr(),
-        )
-    };
+    let value =
+        unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), env.pointers.as_ptr()) };
     checked(c_long::from(value)).err().unwrap_or(Errno::NOSYS)
 }
 
@@ -298,7 +296,11 @@ pub(crate) fn default_sigpipe() -> Result<()> {
 /// agent may have left them ignored.
 pub(crate) fn reset_signals() {
     for signal in 1..=64 {
-        let handler = if signal == libc::SIGPIPE { libc::SIG_IGN } else { libc::SIG_DFL };
+        let handler = if signal == libc::SIGPIPE {
+            libc::SIG_IGN
+        } else {
+            libc::SIG_DFL
+        };
         // struct sigaction of the kernel: handler, flags, restorer, mask of 64 signals.
         let action: [usize; 4] = [handler, 0, 0, 0];
         // SAFETY: the structure outlives the call; no handler is installed. SIGKILL and SIGSTOP are refused with an

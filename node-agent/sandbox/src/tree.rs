@@ -87,7 +87,9 @@ pub(crate) fn build(
     skeleton(at, image, &volumes)?;
     let private = at.join(".p");
     tmpfs(&private, "mode=700,size=64m,nr_inodes=16384")?;
-    for name in ["base", "ours", "points", "image", "run", "node", "steps", "empty"] {
+    for name in [
+        "base", "ours", "points", "image", "run", "node", "steps", "empty",
+    ] {
         directory(&private.join(name), 0o700)?;
     }
     bind(&source.base, &private.join("base"), ATTR_NODEV)?;
@@ -142,7 +144,10 @@ fn plan_volumes(
         if !known.iter().any(|node| node.name == volume.node_directory) {
             return Err(SandboxError::new(
                 Layer::Rootfs,
-                format!("node directory {:?} is not known here", volume.node_directory),
+                format!(
+                    "node directory {:?} is not known here",
+                    volume.node_directory
+                ),
             )
             .hint("start the agent with --node-directory NAME=DIR"));
         }
@@ -213,11 +218,13 @@ fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError>
     let context = || format!("make a directory in {}", at.display());
     // By descriptor: the way there is closed to the owner.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let steps = rustix::fs::openat(CWD, at, flags, Mode::empty())
-        .or_layer(Layer::Workspace, context)?;
+    let steps =
+        rustix::fs::openat(CWD, at, flags, Mode::empty()).or_layer(Layer::Workspace, context)?;
     let make = || rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
     sys::with_fs_ids(owner, make)
-        .or_layer(Layer::Workspace, || format!("take fsuid {owner} and give it back"))?
+        .or_layer(Layer::Workspace, || {
+            format!("take fsuid {owner} and give it back")
+        })?
         .or_layer(Layer::Workspace, context)
 }
 
@@ -234,7 +241,11 @@ fn rules(image: &Image, volumes: &[PlannedVolume]) -> Vec<Rule> {
         }
     };
     for name in &image.directories {
-        let access = if name == "etc" { Access::Read } else { Access::Execute };
+        let access = if name == "etc" {
+            Access::Read
+        } else {
+            Access::Execute
+        };
         add(format!("/{name}"), access);
     }
     for device in DEVICES {
@@ -246,7 +257,11 @@ fn rules(image: &Image, volumes: &[PlannedVolume]) -> Vec<Rule> {
     }
     add("/dev/shm".into(), Access::OwnData);
     for volume in volumes {
-        let access = if volume.mount.executable { Access::Execute } else { Access::Read };
+        let access = if volume.mount.executable {
+            Access::Execute
+        } else {
+            Access::Read
+        };
         add(format!("/{}", volume.path), access);
     }
     rules
@@ -270,7 +285,9 @@ fn tmpfs(at: &Path, options: &str) -> Result<(), SandboxError> {
         MountFlags::NOSUID | MountFlags::NODEV,
         data.as_c_str(),
     )
-    .or_layer(Layer::Rootfs, || format!("mount a tmpfs on {}", at.display()))
+    .or_layer(Layer::Rootfs, || {
+        format!("mount a tmpfs on {}", at.display())
+    })
 }
 
 /// Binds one directory read-only and nosuid; submounts do not come along.
@@ -317,7 +334,6 @@ fn first_component(path: &str) -> &str {
 
 /// A C string, or an error that names the text.
 pub(crate) fn c_string(text: &str) -> Result<CString, SandboxError> {
-    CString::new(text).map_err(|_| {
-        SandboxError::new(Layer::Spawner, format!("{text:?} holds a zero byte"))
-    })
+    CString::new(text)
+        .map_err(|_| SandboxError::new(Layer::Spawner, format!("{text:?} holds a zero byte")))
 }

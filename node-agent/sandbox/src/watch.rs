@@ -186,7 +186,10 @@ impl Watch<'_> {
         if seen.breach.is_some() || seen.ended.is_some() {
             return EMPTY_PATIENCE;
         }
-        if seen.memory_event.is_some_and(|event| event.elapsed() < OOM_PATIENCE) {
+        if seen
+            .memory_event
+            .is_some_and(|event| event.elapsed() < OOM_PATIENCE)
+        {
             return TICK;
         }
         let wall = self.plan.limits.wall_time.saturating_sub(started.elapsed());
@@ -327,7 +330,9 @@ impl Watch<'_> {
     fn failed(&self, seen: &mut Seen, failure: Failure) {
         let errno = Errno::from_raw_os_error(failure.errno);
         let candidate = |index: u32| {
-            let path = usize::try_from(index).ok().and_then(|index| self.candidates.get(index));
+            let path = usize::try_from(index)
+                .ok()
+                .and_then(|index| self.candidates.get(index));
             path.map(|path| path.to_string_lossy().into_owned())
         };
         let program = self.plan.argv.first().cloned().unwrap_or_default();
@@ -398,7 +403,11 @@ impl Watch<'_> {
         let facts = RunFacts {
             ending,
             breach: seen.breach,
-            cpu_time: if seen.started.is_some() { usage.cpu } else { Duration::ZERO },
+            cpu_time: if seen.started.is_some() {
+                usage.cpu
+            } else {
+                Duration::ZERO
+            },
             wall_time,
             memory_peak: Some(usage.memory_peak),
             oom_kills: usage.oom_kills,

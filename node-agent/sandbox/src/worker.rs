@@ -179,7 +179,11 @@ impl<'m> Worker<'m> {
             })
             .collect();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        Ok(frame::send(&self.socket, &FromWorker::Collected(found), &fds)?)
+        Ok(frame::send(
+            &self.socket,
+            &FromWorker::Collected(found),
+            &fds,
+        )?)
     }
 
     fn job_ended(&mut self) -> Result<(), SandboxError> {

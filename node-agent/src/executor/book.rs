@@ -4,10 +4,11 @@
 //! operator is told (`outgoing`). Invariants: an identity is taken at most once (5); a result is kept until its Ack,
 //! and where there is no room for another one no run is taken (1); nothing starts while a layer is missing (8).
 
+mod ending;
 mod entry;
 mod outgoing;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,9 @@ use evaljob_crds::{Verdict, wire};
 use crate::executor::executed::Executed;
 use crate::executor::outcome::Outcome;
 use crate::identity::RunId;
-use crate::judge::{Stop, StopReason};
+use crate::judge::Stop;
 use crate::verdict::size;
-use entry::{EndOrder, Entry, State, Told};
+use entry::{Entry, State, Told};
 
 pub use outgoing::Figures;
 
@@ -170,6 +171,7 @@ impl Book {
             deadline: Some(now + Duration::from_millis(order.deadline_milliseconds).min(LONGEST)),
             started: None,
             order: None,
+            order_seen: None,
             told: Told::default(),
             state: State::Waiting(Box::new(order)),
         });
@@ -239,68 +241,6 @@ impl Book {
         Admission::Start
     }
 
-    /// A slot is done with a run. Returns the verdict that is reported, if any is.
-    pub fn finish(&mut self, run: &RunId, outcome: Outcome, now: Instant) -> Option<Verdict> {
-        let index = self.index(run)?;
-        let outcome = match self.entries[index].order {
-            Some(EndOrder::Forget) => {
-                self.entries.remove(index);
-                return None;
-            }
-            Some(EndOrder::GiveBack) => {
-                Outcome::infrastructure("the node's agent was shut down before the run had ended")
-            }
-            Some(EndOrder::Report(_)) | None => outcome,
-        };
-        let verdict = outcome.verdict;
-        self.end(index, outcome, now);
-        Some(verdict)
-    }
-
-    /// The operator stored a result, or nobody needs it.
-    pub fn ack(&mut self, run: &RunId) {
-        self.entries
-            .retain(|entry| !(entry.is_finished() && entry.run == *run));
-    }
-
-    /// The operator ends a run; with a verdict it wants to hear of it.
-    pub fn cancel(&mut self, run: &RunId, verdict: Option<Verdict>, now: Instant) {
-        let Some(index) = self.index(run) else {
-            return;
-        };
-        match verdict {
-            Some(verdict) => self.end_with(index, verdict, now),
-            None => self.forget(index),
-        }
-    }
-
-    /// The operator says which runs of the inventory stay wanted.
-    pub fn welcome(&mut self, keep: &HashSet<RunId>) {
-        for index in (0..self.entries.len()).rev() {
-            if keep.contains(&self.entries[index].run) {
-                self.entries[index].told = Told::default();
-            } else {
-                self.forget(index);
-            }
-        }
-    }
-
-    /// Ends what is over its deadline.
-    pub fn expire(&mut self, now: Instant) {
-        for index in 0..self.entries.len() {
-            let entry = &mut self.entries[index];
-            if entry.deadline.is_some_and(|deadline| deadline <= now) {
-                entry.deadline = None;
-                self.end_with(index, Verdict::DeadlineExceeded, now);
-            }
-        }
-    }
-
-    /// When [`Book::expire`] has something to do.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.entries.iter().filter_map(|entry| entry.deadline).min()
-    }
-
     /// The machine was looked at (again).
     pub fn set_resources(&mut self, resources: Resources) {
         self.hello_outdated |= self.resources != resources;
@@ -334,16 +274,6 @@ impl Book {
         self.surrender();
     }
 
-    /// The time for what still runs is over: it is ended and reported as a failure of the machine.
-    pub fn give_back(&mut self) {
-        for entry in &mut self.entries {
-            if let (State::Running { stop, .. }, None) = (&entry.state, entry.order) {
-                stop.order(StopReason::Cancelled);
-                entry.order = Some(EndOrder::GiveBack);
-            }
-        }
-    }
-
     /// Whether nothing is held any more.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -372,71 +302,6 @@ impl Book {
 
     fn index(&self, run: &RunId) -> Option<usize> {
         self.entries.iter().position(|entry| entry.run == *run)
-    }
-
-    /// Takes the end of a run in.
-    fn end(&mut self, index: usize, outcome: Outcome, now: Instant) {
-        *self.ended.entry(outcome.verdict).or_default() += 1;
-        self.entries[index].finish(outcome, now);
-    }
-
-    /// Ends a run with a report. A result that is there stands. A cancel wins over a deadline, the judge sees to
-    /// that for a run that has started.
-    fn end_with(&mut self, index: usize, verdict: Verdict, now: Instant) {
-        let entry = &mut self.entries[index];
-        match &entry.state {
-            State::Waiting(_) => self.end(index, Outcome::unstarted(verdict), now),
-            State::Taken { stop, .. } | State::Running { stop, .. } => {
-                let late = verdict == Verdict::DeadlineExceeded;
-                match entry.order {
-                    Some(EndOrder::Forget) => return,
-                    Some(_) if late => return,
-                    _ => entry.order = Some(EndOrder::Report(verdict)),
-                }
-                stop.order(if late {
-                    StopReason::Deadline
-                } else {
-                    StopReason::Cancelled
-                });
-            }
-            State::Finished { .. } => {}
-        }
-    }
-
-    /// Ends a run without a trace.
-    fn forget(&mut self, index: usize) {
-        let entry = &mut self.entries[index];
-        match &entry.state {
-            State::Waiting(_) | State::Finished { .. } => {
-                self.entries.remove(index);
-            }
-            State::Taken { stop, .. } | State::Running { stop, .. } => {
-                stop.order(StopReason::Cancelled);
-                entry.deadline = None;
-                entry.order = Some(EndOrder::Forget);
-            }
-        }
-    }
-
-    /// Gives back all that has not started: the next Hello does not name it.
-    fn surrender(&mut self) {
-        for index in (0..self.entries.len()).rev() {
-            let entry = &self.entries[index];
-            if entry.started.is_none() && !entry.is_finished() && !entry.is_forgotten() {
-                self.forget(index);
-                self.hello_outdated = true;
-            }
-        }
-    }
-
-    /// Ends a run that a slot has taken and not started.
-    fn end_unstarted(&mut self, index: usize, order: EndOrder, now: Instant) {
-        match order {
-            EndOrder::Report(verdict) => self.end(index, Outcome::unstarted(verdict), now),
-            EndOrder::Forget | EndOrder::GiveBack => {
-                self.entries.remove(index);
-            }
-        }
     }
 }
 

@@ -124,10 +124,7 @@ impl<'a> Landlock<'a> {
             )
             .hint("lower sandbox.minimumLandlockABI or choose nodes with a newer kernel"));
         }
-        Ok(Self {
-            handled,
-            rules,
-        })
+        Ok(Self { handled, rules })
     }
 
     pub(crate) fn apply(&self) -> Result<(), Failure> {

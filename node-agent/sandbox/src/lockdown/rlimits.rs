@@ -26,11 +26,7 @@ impl Rlimits {
                 (Resource::Core, "Max core file size", 1),
                 (Resource::Cpu, "Max cpu time", cpu_seconds),
                 (Resource::Fsize, "Max file size", limits.file_size),
-                (
-                    Resource::Nofile,
-                    "Max open files",
-                    limits.open_files.into(),
-                ),
+                (Resource::Nofile, "Max open files", limits.open_files.into()),
                 (
                     Resource::Nproc,
                     "Max processes",

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) started: Option<Instant>,
     /// Its end that was ordered while a slot has it.
     pub(super) order: Option<EndOrder>,
+    /// When somebody first looked whether the slot follows that order.
+    pub(super) order_seen: Option<Instant>,
     pub(super) told: Told,
     pub(super) state: State,
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::Epoch;
+use crate::judge::StopReason;
 
 const REPEAT: Duration = Duration::from_secs(10);
 const MIB: u64 = 1 << 20;
@@ -474,6 +475,20 @@ fn a_result_that_waits_stands_against_a_report_and_goes_without_one() {
         .book
         .cancel(&run("unknown"), Some(Verdict::Cancelled), bench.start);
     assert!(bench.book.is_empty(), "unknown identities are ignored");
+}
+
+#[test]
+fn a_slot_that_does_not_follow_an_order_is_lost_after_a_minute() {
+    let mut bench = Bench::new();
+    bench.start("a");
+    assert!(!bench.book.has_stuck(bench.at(0)));
+    assert!(!bench.book.has_stuck(bench.at(3600)), "it may run for long");
+    bench.book.cancel(&run("a"), None, bench.at(3600));
+    assert!(!bench.book.has_stuck(bench.at(3610)));
+    assert!(!bench.book.has_stuck(bench.at(3669)));
+    assert!(bench.book.has_stuck(bench.at(3670)));
+    bench.book.finish(&run("a"), accepted(), bench.at(3671));
+    assert!(!bench.book.has_stuck(bench.at(3672)));
 }
 
 #[test]
