@@ -459,6 +459,7 @@ fn killed_spawner(ground: &Ground) -> Pid {
         rustix::process::kill_process(rustix::process::getpid(), Signal::KILL).expect("kill");
     });
     forked::wait(spawner);
+    drop(told);
     let mut text = [0_u8; 16];
     let length = rustix::io::read(&report, &mut text).expect("pipe");
     let pid = std::str::from_utf8(&text[..length])

@@ -20,6 +20,9 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 /// A name that is a sentence, and the case.
 pub(crate) type Case = (&'static str, fn());
 
+/// A case that takes longer hangs.
+const CASE_SECONDS: u32 = 300;
+
 /// Forks; the child runs `body` and exits 0, or 101 if it panicked.
 pub(crate) fn fork(body: impl FnOnce()) -> Pid {
     fork_into(None, body)
@@ -81,7 +84,11 @@ pub(crate) fn main(cases: &[Case], clean: impl Fn(Pid)) -> ExitCode {
             println!("{name}: test");
             continue;
         }
-        let child = fork(case);
+        let child = fork(|| {
+            // SAFETY: asks for SIGALRM, which ends this process; nothing handles it.
+            unsafe { libc::alarm(CASE_SECONDS) };
+            case();
+        });
         let status = wait(child);
         clean(child);
         if status.exit_status() == Some(0) {

@@ -42,12 +42,13 @@ pub(crate) fn slot(cgroups: &Cgroups) -> SlotCgroup {
 pub(crate) fn birth(run: &mut RunCgroup<'_>, body: impl FnOnce()) -> Pid {
     let (ready, tell_ready) = rustix::pipe::pipe().expect("pipe");
     let (go, tell_go) = rustix::pipe::pipe().expect("pipe");
-    let entry = run.entry();
+    let (entry, mut tell_go) = (run.entry(), Some(tell_go));
     let child = forked::fork_into(run.clone_into(), || {
         load::be_the_victim();
         entry.enter().expect("a child enters its cgroup");
         rustix::io::write(&tell_ready, b"r").expect("pipe");
-        rustix::io::read(&go, &mut [0; 1]).expect("pipe");
+        tell_go.take(); // or the end of its parent would go unseen
+        assert_eq!(rustix::io::read(&go, &mut [0; 1]), Ok(1));
         body();
     });
     drop(tell_ready);
@@ -60,7 +61,8 @@ pub(crate) fn birth(run: &mut RunCgroup<'_>, body: impl FnOnce()) -> Pid {
     run.check_membership(&fs::read_to_string(membership).expect("/proc"))
         .expect("it is where it should be");
     run.start().expect("start");
-    rustix::io::write(&tell_go, b"g").expect("pipe");
+    let tell_go = tell_go.expect("only the child's copy is gone");
+    rustix::io::write(tell_go, b"g").expect("pipe");
     child
 }
 
