@@ -1,5 +1,6 @@
 //! Each CEL rule by a row it accepts and one it refuses; the refused one passes when that one rule is removed.
-//! Evaluated by kube-cel; the same rules are loaded into a real API server by the end-to-end tests.
+//! Evaluated by kube-cel, which lacks CEL's `type`: rules over quantities are tried on a real API server only
+//! (e2e/tests/admission.rs), as all others are there, too.
 
 use evaljob_crds::rules::Rule;
 use evaljob_crds::{all_rules, schema_with};
@@ -162,11 +163,6 @@ fn rows() -> Vec<Row> {
             json!({"files": [{"path": "a", "content": "x".repeat(262_144)}]}),
             json!({"files": [{"path": "a", "content": "x".repeat(262_144)}, {"path": "b", "content": "x".repeat(262_144)}]}),
         ),
-        row(
-            "outputs-total",
-            json!({"outputs": [{"path": "a", "maxSize": "256Ki"}]}),
-            json!({"outputs": [{"path": "a", "maxSize": "256Ki"}, {"path": "b", "maxSize": 1}]}),
-        ),
         change(
             "spec-immutable",
             object(json!({})),
@@ -189,7 +185,7 @@ fn rows() -> Vec<Row> {
             object(json!({"cancel": false})),
         ),
         change(
-            "verdict-final",
+            "status-final",
             finished("Accepted", "True", "Accepted"),
             finished("Accepted", "True", "Accepted"),
             finished("WrongAnswer", "True", "WrongAnswer"),
@@ -218,7 +214,7 @@ fn accepts(rules: &[Rule], object: &Value, before: Option<&Value>) -> Result<(),
 
 #[test]
 fn each_rule_refuses_its_row_and_only_that_rule_does() {
-    let all = all_rules();
+    let all = local_rules();
     for row in rows() {
         let name = row.rule;
         assert!(
@@ -253,18 +249,24 @@ fn every_rule_has_a_row() {
     let missing: Vec<_> = names()
         .into_iter()
         .filter(|name| !rows.iter().any(|row| row.rule == *name))
-        .filter(|name| !name.starts_with("quantity"))
         .collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 
 fn names() -> Vec<&'static str> {
-    all_rules().iter().map(|rule| rule.name).collect()
+    local_rules().iter().map(|rule| rule.name).collect()
+}
+
+/// The rules that kube-cel can evaluate.
+fn local_rules() -> Vec<Rule> {
+    let mut rules = all_rules();
+    rules.retain(|rule| !rule.rule.contains("type("));
+    rules
 }
 
 #[test]
 fn no_field_of_the_spec_can_be_added_removed_or_changed() {
-    let all = all_rules();
+    let all = local_rules();
     let schema = evaljob_crds::schema();
     let fields = schema["properties"]["spec"]["properties"]
         .as_object()
@@ -294,6 +296,7 @@ fn no_field_of_the_spec_can_be_added_removed_or_changed() {
 }
 
 /// Two different values of a field that are both accepted.
+#[expect(clippy::panic, reason = "a new field needs a row here")]
 fn values(name: &str, field: &Value) -> (Value, Value) {
     match name {
         "command" => (json!(["a"]), json!(["b"])),
