@@ -4,7 +4,7 @@ use evaljob_crds::wire::{agent_message, operator_message};
 
 use crate::support::agent::{Agent, setup};
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
-use crate::support::until;
+use crate::support::{soon, until};
 
 #[tokio::test]
 async fn a_run_happens_once_and_its_result_is_repeated_until_the_ack() {
@@ -33,7 +33,7 @@ async fn a_run_happens_once_and_its_result_is_repeated_until_the_ack() {
     stream.ack(identity("a", 1));
     stream.run(run("accept", "a", 1));
     stream.run(run("accept", "b", 1));
-    while stream.done().await != done("b", "Accepted") {}
+    assert_eq!(stream.find(result_of("b")).await, "Accepted");
     stream.ack(identity("b", 1));
     assert_eq!(agent.machine.started(), ["a", "b"]);
     agent.end(&mut operator).await;
@@ -143,9 +143,12 @@ async fn a_full_buffer_takes_no_run_and_loses_no_result() {
     assert_eq!(stream.held_uids(), uids);
     stream.welcome(1, &stream.held());
     let mut seen = std::collections::BTreeSet::new();
-    while seen.len() < credits {
-        seen.insert(stream.done().await.0);
-    }
+    soon("every result", async {
+        while seen.len() < credits {
+            seen.insert(stream.done().await.0);
+        }
+    })
+    .await;
     stream.ack(identity("r0", 1));
     stream.run(run("accept", "more", 1));
     assert_eq!(

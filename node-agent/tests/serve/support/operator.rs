@@ -330,14 +330,14 @@ impl Stream {
 
     /// The next Done, past other messages; its uid and verdict, and whether it blames the machine.
     pub(crate) async fn done(&mut self) -> (String, String, bool) {
-        loop {
-            if let agent_message::Message::Done(done) = self.next().await.expect("the stream ended")
-            {
-                let status: EvalJobStatus = serde_json::from_slice(&done.status).unwrap();
-                let uid = done.identity.unwrap().uid;
-                return (uid, status.verdict.unwrap(), done.infrastructure);
-            }
-        }
+        let done = |message| match message {
+            agent_message::Message::Done(done) => Some(done),
+            _ => None,
+        };
+        let done = self.find(done).await;
+        let status: EvalJobStatus = serde_json::from_slice(&done.status).unwrap();
+        let uid = done.identity.unwrap().uid;
+        (uid, status.verdict.unwrap(), done.infrastructure)
     }
 
     /// The next message of a kind, past others.
@@ -345,16 +345,23 @@ impl Stream {
         &mut self,
         pick: impl Fn(agent_message::Message) -> Option<T>,
     ) -> T {
-        loop {
-            if let Some(found) = pick(self.next().await.expect("the stream ended")) {
-                return found;
+        // Results are repeated without end: the whole search has one deadline.
+        soon("a message of some kind", async {
+            loop {
+                if let Some(found) = pick(self.next().await.expect("the stream ended")) {
+                    return found;
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Waits until the agent has ended the stream.
     pub(crate) async fn ended(mut self) {
-        while self.next().await.is_some() {}
+        soon("the end of the stream", async {
+            while self.next().await.is_some() {}
+        })
+        .await;
     }
 }
 
