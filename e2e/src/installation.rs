@@ -4,7 +4,7 @@
 //! operator has a token of its own account, an agent one bound to its Pod, both issued by the API server.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -109,6 +109,19 @@ impl Installation {
     /// It does not start.
     pub async fn agent_process(&self, pod: &AgentPod, slots: u32, again: u32) -> Result<Process> {
         let token = pod.write_token(AUDIENCE).await?;
+        self.agent_with(
+            &token,
+            pod.node(),
+            slots,
+            &format!("agent-{}-{again}", pod.node()),
+        )
+    }
+
+    /// An agent process with any token, for any node; `name` tells several apart in logs.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn agent_with(&self, token: &Path, node: &str, slots: u32, name: &str) -> Result<Process> {
         let arguments: Vec<OsString> = vec![
             "--operator".into(),
             LISTEN.into(),
@@ -117,7 +130,7 @@ impl Installation {
             "--token-file".into(),
             token.into(),
             "--node-name".into(),
-            pod.node().into(),
+            node.into(),
             "--slots".into(),
             slots.to_string().into(),
             "--allow-cgroup-v1".into(),
@@ -125,11 +138,7 @@ impl Installation {
             "5".into(),
         ];
         let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-        product::start_agent(
-            &self.case,
-            &format!("agent-{}-{again}", pod.node()),
-            &arguments,
-        )
+        product::start_agent(&self.case, name, &arguments)
     }
 
     /// The operator's metrics page.
@@ -141,7 +150,7 @@ impl Installation {
     }
 }
 
-async fn operator(case: &Case, directory: &std::path::Path, start: u32) -> Result<Process> {
+async fn operator(case: &Case, directory: &Path, start: u32) -> Result<Process> {
     let arguments: Vec<OsString> = vec![
         "--listen".into(),
         LISTEN.into(),

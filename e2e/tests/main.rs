@@ -10,10 +10,12 @@ mod control_plane;
 mod crd;
 mod dispatch;
 mod namespaces;
+mod races;
 mod roles;
 mod selectors;
 mod sizes;
 mod status_rules;
+mod wrong_tokens;
 
 use std::process::ExitCode;
 
@@ -27,8 +29,10 @@ fn main() -> anyhow::Result<ExitCode> {
         dispatch::tests(),
         namespaces::tests(),
         roles::tests(),
+        races::tests(),
         selectors::tests(),
         sizes::tests(),
         status_rules::tests(),
+        wrong_tokens::tests(),
     ])
 }
