@@ -337,3 +337,52 @@ pub(crate) fn c_string(text: &str) -> Result<CString, SandboxError> {
     CString::new(text)
         .map_err(|_| SandboxError::new(Layer::Spawner, format!("{text:?} holds a zero byte")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::VolumePlan;
+
+    #[test]
+    fn each_place_has_the_rule_that_fits_it_and_the_root_has_none() {
+        let job = JobPlan {
+            volumes: [("yes", true), ("no", false)]
+                .map(|(name, executable)| VolumePlan {
+                    node_directory: "data".into(),
+                    mount_path: format!("/{name}"),
+                    executable,
+                })
+                .to_vec(),
+            ..JobPlan::default()
+        };
+        let known = NodeDirectory {
+            name: "data".into(),
+            path: "/srv".into(),
+        };
+        let image = Image::machine().expect("this machine");
+        let volumes = plan_volumes(&image, &job, &[known]).expect("it is known");
+        let rules = rules(&image, &volumes);
+        let of = |path: &str| {
+            let rule = rules.iter().find(|(known, _)| known.to_str() == Ok(path));
+            rule.map(|(_, access)| *access)
+        };
+        let rows = [
+            ("/", None),
+            ("/dev", None),
+            ("/.p", None),
+            ("/usr", Some(Access::Execute)),
+            ("/etc", Some(Access::Read)),
+            ("/proc", Some(Access::Read)),
+            ("/dev/null", Some(Access::Device)),
+            ("/dev/shm", Some(Access::OwnData)),
+            ("/work", Some(Access::Own)),
+            ("/tmp", Some(Access::Own)),
+            ("/home", Some(Access::Own)),
+            ("/yes", Some(Access::Execute)),
+            ("/no", Some(Access::Read)),
+        ];
+        for (path, access) in rows {
+            assert_eq!(of(path), access, "{path}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::harness::Case;
 use crate::harness::program::{ENVIRONMENT, Program};
 use crate::harness::{isolated, pool};
 
-/// Role: an agent with a thousand open descriptors that do not close at execve.
+/// Role: an agent with groups, and with a thousand open descriptors that do not close at execve.
 pub(crate) const CROWDED: &str = "crowded";
 
 pub(crate) const CASES: &[Case] = &[
@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[
             .printed("0\n1\n2\n3\n");
     }),
     (
-        "of an agent with a thousand open descriptors none reaches a run",
+        "of an agent with a thousand open descriptors and other groups nothing reaches a run",
         || isolated::assert_role(CROWDED),
     ),
     (
@@ -68,8 +68,15 @@ pub(crate) fn be_crowded() {
         rustix::io::fcntl_setfd(&fd, FdFlags::empty()).expect("its flags");
         open.push(fd);
     }
+    // The only thread, so the spawner inherits them.
+    let groups = [4, 24, 27].map(rustix::process::Gid::from_raw);
+    rustix::thread::set_thread_groups(&groups).expect("we are root");
     let spawner = Spawner::start(pool::host(1)).unwrap_or_else(|error| panic!("{error}"));
     let mut slot = spawner.slot(0);
+    Program::new(&["/usr/bin/id", "-G"])
+        .run_on(&mut slot)
+        .passed()
+        .printed("1000\n");
     Program::compiled("descriptors", &[])
         .run_on(&mut slot)
         .passed()

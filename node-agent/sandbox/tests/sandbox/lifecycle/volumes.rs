@@ -19,6 +19,10 @@ pub(crate) const CASES: &[Case] = &[
         "programs of a node directory run only where the job says so",
         execution,
     ),
+    (
+        "the mounts of node directories have their flags",
+        mount_flags,
+    ),
     ("a set-id program of a node directory gives nothing", set_id),
     (
         "steps and tests see the same volumes, the next job none",
@@ -80,16 +84,49 @@ fn read_only() {
 fn execution() {
     let spawner = spawner("volumes-execution");
     let mut slot = spawner.slot(0);
-    let command = "/yes/ids; /no/ids; echo $?; cp /no/ids .; ./ids; cat /no/file";
+    // Below /usr, from which programs run, the flag of the mount alone refuses.
+    let command =
+        "/yes/ids; /no/ids; echo $?; /usr/no/ids; echo $?; cp /no/ids .; ./ids; cat /no/file";
     let job = Job::new()
         .volume("data", "/yes", true)
-        .volume("data", "/no", false);
+        .volume("data", "/no", false)
+        .volume("data", "/usr/no", false);
     let ids = "1000 1000 1000 1000\n";
     let report = Program::shell(command)
         .job(|_| job)
         .run_on(&mut slot)
         .passed();
-    report.printed(&format!("{ids}126\n{ids}content\n"));
+    report.printed(&format!("{ids}126\n126\n{ids}content\n"));
+}
+
+fn mount_flags() {
+    let spawner = spawner("volumes-flags");
+    let job = Job::new()
+        .volume("data", "/yes", true)
+        .volume("data", "/no", false);
+    let program = Program::shell("grep -E ' /(yes|no) ' /proc/self/mountinfo").job(|_| job);
+    let text = program.run_on(&mut spawner.slot(0)).passed().text();
+    for (place, flags) in [
+        ("/yes", &["ro", "nosuid", "nodev"][..]),
+        ("/no", &["ro", "nosuid", "nodev", "noexec"]),
+    ] {
+        let line = text
+            .lines()
+            .find(|line| line.split(' ').nth(4) == Some(place));
+        let line = line.unwrap_or_else(|| panic!("{place} is not in {text}"));
+        let given: Vec<_> = line
+            .split(' ')
+            .nth(5)
+            .unwrap_or_default()
+            .split(',')
+            .collect();
+        assert!(flags.iter().all(|flag| given.contains(flag)), "{line}");
+        assert_eq!(
+            given.contains(&"noexec"),
+            flags.contains(&"noexec"),
+            "{line}"
+        );
+    }
 }
 
 fn set_id() {
