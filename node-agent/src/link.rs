@@ -41,6 +41,8 @@ pub struct Timings {
     pub longest_refused: Duration,
     /// How often the token file is looked at.
     pub token_check: Duration,
+    /// Time between two HTTP/2 pings, and for the answer: a peer that is gone is found within twice this time.
+    pub keepalive: Duration,
 }
 
 impl Default for Timings {
@@ -50,6 +52,7 @@ impl Default for Timings {
             longest: Duration::from_secs(3),
             longest_refused: Duration::from_secs(10),
             token_check: Duration::from_secs(10),
+            keepalive: Duration::from_secs(5),
         }
     }
 }
@@ -144,7 +147,9 @@ impl Link {
     async fn visit(&mut self, target: &Target) -> Result<Visit, DialError> {
         self.state.count_dial();
         let (desk, settings) = (&self.desk, &self.settings);
-        let wire = dial::dial(target, &settings.credentials, || hello(desk, settings)).await?;
+        let keepalive = settings.timings.keepalive;
+        let hello = || hello(desk, settings);
+        let wire = dial::dial(target, &settings.credentials, keepalive, hello).await?;
         let mut session = Session::new(self, wire);
         let ended = session.run().await;
         let led = session.is_welcomed();

@@ -178,11 +178,8 @@ impl Book {
         Ok(Received::Queued)
     }
 
-    /// A slot takes the next run; `stop` will carry orders to it.
+    /// A slot takes the next run; `stop` will carry orders to it. While no runs are taken none waits.
     pub fn take(&mut self, stop: &Arc<Stop>) -> Option<Taken> {
-        if !self.is_open() {
-            return None;
-        }
         let entry = self.entries.iter_mut().find(|entry| entry.is_waiting())?;
         let taken = State::Taken {
             stop: stop.clone(),
@@ -287,7 +284,7 @@ impl Book {
 
     /// Whether a slot could take a run.
     pub fn has_waiting(&self) -> bool {
-        self.is_open() && self.entries.iter().any(Entry::is_waiting)
+        self.entries.iter().any(Entry::is_waiting)
     }
 
     /// Whether a slot waits for memory.

@@ -17,8 +17,6 @@ use tonic::{Request, Status, Streaming};
 
 use super::address::Target;
 
-/// HTTP/2 pings, in both directions of a stream and without one.
-const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Time for TCP and TLS.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time until the operator has reviewed the token and read the Hello.
@@ -109,12 +107,13 @@ pub(super) struct Wire {
 pub(super) async fn dial(
     target: &Target,
     credentials: &Credentials,
+    keepalive: Duration,
     hello: impl FnOnce() -> AgentMessage,
 ) -> Result<Wire, DialError> {
     let ca = Certificate::from_pem(read(&credentials.ca_file, "--operator-ca")?);
     let token = credentials.token()?;
     let name = credentials.server_name.as_deref().unwrap_or(&target.host);
-    let channel = endpoint(target, ca, name)
+    let channel = endpoint(target, ca, name, keepalive)
         .map_err(DialError::Connect)?
         .connect()
         .await
@@ -143,13 +142,14 @@ fn endpoint(
     target: &Target,
     ca: Certificate,
     name: &str,
+    keepalive: Duration,
 ) -> Result<Endpoint, tonic::transport::Error> {
     let tls = ClientTlsConfig::new().ca_certificate(ca).domain_name(name);
     Ok(Endpoint::from_shared(format!("https://{}", target.socket))?
         .tls_config(tls)?
         .connect_timeout(CONNECT)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
+        .http2_keep_alive_interval(keepalive)
+        .keep_alive_timeout(keepalive)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW))

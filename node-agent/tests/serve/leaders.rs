@@ -7,6 +7,7 @@ use tonic::Status;
 
 use crate::support::agent::{Agent, setup};
 use crate::support::operator::{Authority, Operator, done, identity, result_of, run};
+use crate::support::proxy::Proxy;
 use crate::support::until;
 
 #[tokio::test]
@@ -166,4 +167,25 @@ async fn a_stream_that_another_agent_of_the_node_took_over_is_not_fought_for() {
         stream.close(Status::unavailable("again"));
     }
     agent.end(&mut operator).await;
+}
+
+#[tokio::test]
+async fn a_link_through_which_nothing_comes_any_more_is_left() {
+    let authority = Authority::new();
+    let mut operator = Operator::start(&authority).await;
+    let proxy = Proxy::start(operator.address).await;
+    let mut setup = setup(&authority, &[proxy.address]);
+    setup.link.timings.keepalive = Duration::from_millis(200);
+    let agent = Agent::start(setup);
+    let stream = operator.welcomed(1).await;
+    stream.run(run("hold", "a", 1));
+    until("a to run", || agent.machine.times("a") == 1).await;
+    proxy.swallow();
+    let mut next = operator.welcomed(1).await;
+    assert_eq!(next.held_uids(), ["a"]);
+    agent.machine.release("a");
+    assert_eq!(next.done().await, done("a", "Accepted"));
+    next.ack(identity("a", 1));
+    agent.end(&mut operator).await;
+    drop(stream);
 }

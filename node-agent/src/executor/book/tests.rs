@@ -243,6 +243,24 @@ fn a_result_is_told_again_until_its_ack() {
 }
 
 #[test]
+fn ages_are_those_of_the_moment_in_which_they_are_sent() {
+    let mut bench = Bench::new();
+    bench.start("a");
+    bench.book.finish(&run("a"), accepted(), bench.at(4));
+    let mut ages = |seconds| match bench
+        .book
+        .next_message(true, bench.start + Duration::from_secs(seconds))
+    {
+        Some(Message::Started(started)) => started.age_milliseconds,
+        Some(Message::Done(done)) => done.age_milliseconds,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ages(5), 5000, "since it started");
+    assert_eq!(ages(6), 2000, "since it ended");
+    assert_eq!(ages(20), 16000, "told again");
+}
+
+#[test]
 fn an_ack_for_a_run_that_has_no_result_changes_nothing() {
     let mut bench = Bench::new();
     bench.start("a");
@@ -757,6 +775,7 @@ proptest! {
                 let kept = held.iter().any(|(uid, _, finished, _)| **uid == *run.uid && *finished);
                 prop_assert!(kept, "the result of {run:?} was dropped");
             }
+            prop_assert!(bench.book.is_open() || !bench.book.has_waiting(), "a run waits for a broken machine");
             let running: Vec<u64> = bench.book.entries.iter().map(Entry::memory).filter(|m| *m > 0).collect();
             prop_assert!(running.len() <= 1 || running.iter().sum::<u64>() <= 100 * MIB);
         }

@@ -43,6 +43,7 @@ pub(crate) fn setup(authority: &Authority, operators: &[SocketAddr]) -> Setup {
                 longest: Duration::from_millis(50),
                 longest_refused: Duration::from_millis(100),
                 token_check: Duration::from_millis(20),
+                keepalive: Duration::from_secs(5),
             },
         },
         slots: 2,

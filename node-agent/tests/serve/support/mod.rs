@@ -4,6 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod machine;
 pub(crate) mod operator;
+pub(crate) mod proxy;
 
 use std::time::Duration;
 
