@@ -1,5 +1,6 @@
 //! What a run may use, limit by limit: reached exactly, recorded when it happens, and not felt below.
 
+mod cgroup;
 mod cpu;
 mod memory;
 mod output;
@@ -13,6 +14,7 @@ use crate::harness::{cases, lone_cases};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let concepts = [
+        ("cgroup", cgroup::CASES),
         ("cpu", cpu::CASES),
         ("memory", memory::CASES),
         ("processes", processes::CASES),

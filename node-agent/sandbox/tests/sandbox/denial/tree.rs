@@ -10,7 +10,7 @@ use libc::{EACCES, ENOENT, EPERM, EROFS};
 use crate::harness::Case;
 use crate::harness::attempts::End::{Fails, Works};
 use crate::harness::attempts::{Attempt, try_all};
-use crate::harness::program::Program;
+use crate::harness::program::{Job, Program};
 use crate::harness::{control, isolated, pool};
 
 pub(crate) const CASES: &[Case] = &[
@@ -190,11 +190,17 @@ const MOUNTS: [(&str, &[&str]); 15] = [
     ("/lib", &["ro", "nodev"]),
 ];
 
+/// Of a test, of a step, and of a test over what steps left: /work comes from elsewhere in each.
 fn mounts_are_as_planned() {
-    let text = Program::new(&["/bin/cat", "/proc/self/mountinfo"])
-        .run()
-        .passed()
-        .text();
+    let program = Program::new(&["/bin/cat", "/proc/self/mountinfo"]);
+    compare_mounts(&program.run().passed().text());
+    let mut slot = pool::slot();
+    Job::new().steps().begin(&mut slot);
+    compare_mounts(&program.clone().step().run_in(&mut slot).passed().text());
+    compare_mounts(&program.run_in(&mut slot).passed().text());
+}
+
+fn compare_mounts(text: &str) {
     let mut seen = BTreeSet::new();
     for line in text.lines() {
         let fields: Vec<_> = line.split(' ').collect();

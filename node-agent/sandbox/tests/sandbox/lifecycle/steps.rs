@@ -17,6 +17,10 @@ pub(crate) const CASES: &[Case] = &[
         everything_can_be_changed,
     ),
     (
+        "a test may rename directories that a step made",
+        directories_can_be_renamed,
+    ),
+    (
         "tests see nothing of each other and change nothing for the next",
         tests_are_apart,
     ),
@@ -72,7 +76,21 @@ fn placed_once() {
     assert_eq!(test(&mut slot, "cat file; ls"), "step\nfile\n");
 }
 
-/// With an overlay in the job's own user namespace, or without redirect_dir, the renaming would be EXDEV.
+/// rename(2) itself; mv falls back to copying. With an overlay in the job's own user namespace, or without
+/// redirect_dir, it would be EXDEV.
+fn directories_can_be_renamed() {
+    let mut slot = pool::slot();
+    Job::new().steps().begin(&mut slot);
+    step(&mut slot, "mkdir -p one/two; echo text >one/two/file");
+    let source = "import os; os.rename('one', 'three'); os.rename('three/two', 'four'); print(open('four/file').read())";
+    for _ in 0..2 {
+        Program::python(source)
+            .run_in(&mut slot)
+            .passed()
+            .printed("text\n\n");
+    }
+}
+
 const CHANGES: &str = "set -e
 mv directory renamed
 mv renamed/file renamed/other

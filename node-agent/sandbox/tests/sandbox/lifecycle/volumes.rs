@@ -23,6 +23,10 @@ pub(crate) const CASES: &[Case] = &[
         "the mounts of node directories have their flags",
         mount_flags,
     ),
+    (
+        "what is mounted below a node directory does not come along",
+        without_submounts,
+    ),
     ("a set-id program of a node directory gives nothing", set_id),
     (
         "steps and tests see the same volumes, the next job none",
@@ -79,6 +83,21 @@ fn read_only() {
     let node = fs::read_to_string(isolated::scratch().join("volumes-read-only/file"))
         .expect("it is there");
     assert_eq!(node, "content\n");
+}
+
+/// What is mounted below a node directory is another matter, which the administrator has not named.
+fn without_submounts() {
+    use rustix::mount::{MountFlags, UnmountFlags};
+    let below = isolated::scratch().join("volumes-submounts/below");
+    fs::create_dir_all(&below).expect("a directory");
+    rustix::mount::mount("tmpfs", &below, "tmpfs", MountFlags::empty(), None).expect("a tmpfs");
+    fs::write(below.join("secret"), "s").expect("a file");
+    let spawner = spawner("volumes-submounts");
+    let program = Program::shell("ls /data/below").job(|job| job.volume("data", "/data", false));
+    let report = program.run_on(&mut spawner.slot(0));
+    drop(spawner);
+    rustix::mount::unmount(&below, UnmountFlags::DETACH).expect("it is ours");
+    report.passed().printed("");
 }
 
 fn execution() {
