@@ -7,6 +7,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 use rustix::thread::CpuSet;
@@ -230,6 +231,9 @@ impl<'m> Slot<'m> {
         ];
         frame::send(socket, &FromWorker::Running, &agent)?;
         let (error_ours, error) = pipe()?;
+        // Read once more when init is dead: a process that outlived it must not hold the worker up.
+        rustix::fs::fcntl_setfl(&error_ours, OFlags::NONBLOCK)
+            .or_layer(Layer::Descriptors, || "make a pipe non-blocking".into())?;
         let (go, go_ours) = pipe()?;
         let (report_ours, report) = rustix::net::socketpair(
             AddressFamily::UNIX,

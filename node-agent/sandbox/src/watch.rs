@@ -300,7 +300,7 @@ impl Watch<'_> {
                 self.kill();
                 true
             }
-            Err(Errno::INTR) => false,
+            Err(Errno::INTR | Errno::AGAIN) => false,
             Err(_) => true,
         }
     }

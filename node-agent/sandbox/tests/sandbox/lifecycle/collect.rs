@@ -139,6 +139,11 @@ fn last_run_only() {
     assert_eq!(collect(&mut slot, "file", 99), "not found");
     Program::new(&["./nothing"]).run_in(&mut slot);
     assert_eq!(collect(&mut slot, "file", 99), "not found");
+    Program::shell("echo 2 >file").run_in(&mut slot).passed();
+    Program::new(&[])
+        .try_run_in(&mut slot)
+        .expect_err("there is no command");
+    assert_eq!(collect(&mut slot, "file", 99), "not found");
 }
 
 fn after_the_end() {

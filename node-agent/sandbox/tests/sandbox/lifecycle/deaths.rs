@@ -101,9 +101,11 @@ fn busy_worker_dies() {
     }
 }
 
+/// Of its two workers one has a run, the other has never had one.
 fn spawner_dies() {
-    let spawner = start();
-    let mut slot = spawner.slot(0);
+    let spawner = Spawner::start(pool::host(2)).unwrap_or_else(|error| panic!("{error}"));
+    let (mut slot, mut idle) = (spawner.slot(0), spawner.slot(1));
+    Job::new().begin(&mut idle);
     let pid = spawner.facts().spawner_pid;
     let program = Program::shell("echo begun; sleep 1000");
     program.job.begin(&mut slot);
