@@ -44,11 +44,10 @@ impl Ledger {
         } else {
             self.recorded
         };
+        let begun = (attempt > 0).then_some(());
         EvalJobStatus {
-            attempt: Some(attempt).filter(|attempt| *attempt > 0).map(count),
-            infrastructure_failures: Some(self.infra_failures)
-                .filter(|count| *count > 0)
-                .map(count),
+            attempt: begun.map(|()| count(attempt)),
+            infrastructure_failures: begun.map(|()| count(self.infra_failures)),
             node_name: self.node.as_ref().map(ToString::to_string),
             queued_time: self.queued.map(MicroTime),
             dispatched_time: self.dispatched.map(MicroTime),

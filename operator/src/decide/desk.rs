@@ -30,9 +30,7 @@ impl Draft {
         }
         let mut status = EvalJobStatus::clone(&self.status);
         status.attempt = Some(attempt);
-        status.infrastructure_failures = status
-            .infrastructure_failures
-            .max(Some(failures).filter(|failures| *failures > 0));
+        status.infrastructure_failures = status.infrastructure_failures.max(Some(failures));
         Some(Self {
             status: Arc::new(status),
             ..self.clone()

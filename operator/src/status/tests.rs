@@ -107,7 +107,7 @@ fn an_agents_times_move_to_the_servers_clock_and_its_word_on_what_is_not_its_own
             status.attempt,
             status.infrastructure_failures
         ),
-        (Some("n1"), Some(1), None)
+        (Some("n1"), Some(1), Some(0))
     );
     let kinds: Vec<_> = conditions(&status);
     assert_eq!(kinds[1], ("Sandboxed", "True", "FullyEnforced"));
