@@ -26,13 +26,16 @@ use crate::loader::Loader;
 use crate::metrics::{Health, Metrics, Pages};
 use crate::options::Options;
 use crate::status_writer::StatusWriter;
-use crate::tls::{Certificate, TlsError};
+use crate::tls::{Certificate, Source, TlsError};
 use crate::ttl::{self, Keeper};
 
 /// Events that may wait for the engine; their senders wait beyond it.
 const EVENTS: usize = 1024;
 /// Longest time for results to be stored at a shutdown.
 const FLUSH: Duration = Duration::from_secs(5);
+/// An API server that starts at the same time is there within this time; after it a restart says more than a log.
+const CERTIFICATE_RETRIES: u32 = 20;
+const CERTIFICATE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +86,17 @@ pub async fn run(
 ) -> Result<(), OperatorError> {
     let mut parts = JoinSet::new();
     let metrics = Metrics::default();
-    let wiring = start(&options, &client, &clock, &metrics, &mut parts).await?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let wiring = tokio::select! {
+        wiring = start(&options, &client, &clock, &metrics, &mut parts) => wiring?,
+        () = &mut shutdown => return Ok(()),
+    };
     let settings = lease::Settings {
         namespace: options.lease_namespace.clone(),
         name: options.lease_name.clone(),
         identity,
         duration: options.lease_duration,
     };
-    let mut shutdown = std::pin::pin!(shutdown);
     let api = Api::namespaced(client.clone(), &settings.namespace);
     let (holder, holders) = watch::channel(None);
     parts.spawn(tell_followers(holders, wiring.role.clone()));
@@ -175,7 +181,7 @@ async fn start(
         metrics: metrics.clone(),
         clock: clock.clone(),
     };
-    serve_agents(options, agents, parts).await?;
+    serve_agents(options, client, agents, parts).await?;
 
     let status_writer = StatusWriter::new(
         client.clone(),
@@ -226,13 +232,30 @@ async fn start(
     })
 }
 
+/// The certificate; where the API server has it, this waits for the API server.
+async fn certificate(source: Source) -> Result<Arc<Certificate>, OperatorError> {
+    let mut failures = 0;
+    loop {
+        match Certificate::load(source.clone()).await {
+            Err(error @ TlsError::Shared(_)) if failures < CERTIFICATE_RETRIES => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "no certificate yet");
+                failures += 1;
+                tokio::time::sleep(CERTIFICATE_PAUSE).await;
+            }
+            loaded => return loaded.map_err(OperatorError::Tls),
+        }
+    }
+}
+
 /// Starts the server for agents.
 async fn serve_agents(
     options: &Options,
+    client: &Client,
     agents: Agents,
     parts: &mut JoinSet<Result<(), OperatorError>>,
 ) -> Result<(), OperatorError> {
-    let certificate = Certificate::load(options.certificate()).map_err(OperatorError::Tls)?;
+    let certificate = certificate(options.certificate(client)).await?;
     let tls = certificate.server_config().map_err(OperatorError::Tls)?;
     parts.spawn(endless(certificate.keep_fresh()));
     let address = options.listen;

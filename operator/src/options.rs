@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use evaljob_crds::quantity::Quantity;
+use kube::{Api, Client};
 
 use crate::agents::ServiceAccount;
 use crate::tls::Source;
+use crate::tls::authority::Lives;
+use crate::tls::shared::Shared;
 
 /// Operator of EvalJob: watches jobs, sends them to node agents, stores one status each.
 #[derive(Debug, Clone, Parser)]
@@ -65,7 +68,33 @@ pub struct Options {
     /// Its private key (PEM)
     #[arg(long, env = "EVALJOB_TLS_KEY_FILE", requires = "tls_cert_file")]
     pub tls_key_file: Option<PathBuf>,
-    /// Without a certificate: where the operator keeps a CA of its own; agents need ca.crt of it
+    /// Secret in the Lease's namespace in which all operators keep one CA and certificate; must exist
+    #[arg(
+        long,
+        env = "EVALJOB_TLS_SECRET",
+        value_name = "NAME",
+        requires = "tls_ca_config_map",
+        conflicts_with = "tls_cert_file"
+    )]
+    pub tls_secret: Option<String>,
+    /// ConfigMap in the Lease's namespace in which they publish ca.crt for agents; must exist
+    #[arg(
+        long,
+        env = "EVALJOB_TLS_CA_CONFIG_MAP",
+        value_name = "NAME",
+        requires = "tls_secret"
+    )]
+    pub tls_ca_config_map: Option<String>,
+    /// Life of the CA in the Secret; the next one follows after two thirds
+    #[arg(long, env = "EVALJOB_TLS_CA_LIFE", default_value = "8760h", value_parser = duration)]
+    pub tls_ca_life: Duration,
+    /// Life of the certificate in the Secret; renewed after two thirds
+    #[arg(long, env = "EVALJOB_TLS_CERTIFICATE_LIFE", default_value = "2160h", value_parser = duration)]
+    pub tls_certificate_life: Duration,
+    /// How long a CA is published before it signs, and after another took its place
+    #[arg(long, env = "EVALJOB_TLS_OVERLAP", default_value = "24h", value_parser = duration)]
+    pub tls_overlap: Duration,
+    /// Without a certificate and a Secret: where the operator keeps a CA of its own; agents need ca.crt of it
     #[arg(
         long,
         env = "EVALJOB_TLS_DIR",
@@ -80,7 +109,21 @@ pub struct Options {
 impl Options {
     /// Where the certificate comes from.
     #[must_use]
-    pub fn certificate(&self) -> Source {
+    pub fn certificate(&self, client: &Client) -> Source {
+        if let (Some(secret), Some(config_map)) = (&self.tls_secret, &self.tls_ca_config_map) {
+            return Source::Shared(Shared {
+                secrets: Api::namespaced(client.clone(), &self.lease_namespace),
+                config_maps: Api::namespaced(client.clone(), &self.lease_namespace),
+                secret: secret.clone(),
+                config_map: config_map.clone(),
+                names: self.tls_name.clone(),
+                lives: Lives {
+                    ca: self.tls_ca_life,
+                    certificate: self.tls_certificate_life,
+                    overlap: self.tls_overlap,
+                },
+            });
+        }
         match (&self.tls_cert_file, &self.tls_key_file) {
             (Some(certificate), Some(key)) => Source::Files {
                 certificate: certificate.clone(),
@@ -157,11 +200,13 @@ mod tests {
             (options.max_finished, options.spec_cache),
             (50_000, 256 << 20)
         );
-        assert!(matches!(options.certificate(), Source::Own { .. }));
+        assert_eq!((options.tls_secret, options.tls_cert_file), (None, None));
     }
 
     #[test]
-    fn a_certificate_needs_its_key() {
-        Options::try_parse_from(["evaljob-operator", "--tls-cert-file", "a"]).unwrap_err();
+    fn a_certificate_needs_its_key_and_a_secret_its_config_map() {
+        for flag in ["--tls-cert-file", "--tls-secret", "--tls-ca-config-map"] {
+            Options::try_parse_from(["evaljob-operator", flag, "a"]).unwrap_err();
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The operator's certificate: from files, or made here; renewed or reloaded without a restart.
 //!
-//! In: a certificate and key file, or a directory for a CA of our own. Out: a rustls configuration whose
-//! certificate is looked up at each handshake. Agents prove themselves by token, so no client certificates. Where the
-//! operator makes its own, the CA's certificate lies in `ca.crt` for the agents, and its key beside it (mode 0600),
-//! so that a restart keeps the CA.
+//! In: a certificate and key file, a directory for a CA of our own, or a Secret that all operators of a cluster share
+//! ([`shared`]). Out: a rustls configuration whose certificate is looked up at each handshake. Agents prove themselves
+//! by token, so no client certificates. In a directory the CA's certificate lies in `ca.crt` for the agents, and its
+//! key beside it (mode 0600), so that a restart keeps the CA.
+
+pub mod authority;
+pub mod shared;
 
 use std::fs;
 use std::io::Write as _;
@@ -22,6 +25,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use self::shared::{Shared, SharedError};
 
 /// How often files are looked at and an own certificate's age is checked.
 const CHECK: Duration = Duration::from_secs(10);
@@ -49,6 +54,8 @@ pub enum Source {
         /// DNS names and IP addresses under which agents dial.
         names: Vec<String>,
     },
+    /// A CA of our own in a Secret.
+    Shared(Shared),
 }
 
 /// Why there is no certificate.
@@ -78,6 +85,9 @@ pub enum TlsError {
     /// A certificate could not be made.
     #[error("cannot make a certificate (hint: --tls-name takes DNS names and IP addresses)")]
     Make(#[source] rcgen::Error),
+    /// The Secret cannot be used.
+    #[error("no certificate from the Secret that operators share")]
+    Shared(#[source] SharedError),
 }
 
 /// A certificate that can be exchanged while the server runs.
@@ -98,8 +108,8 @@ impl Certificate {
     ///
     /// # Errors
     /// [`TlsError`] where that is not possible.
-    pub fn load(source: Source) -> Result<Arc<Self>, TlsError> {
-        let current = RwLock::new(Arc::new(obtain(&source)?));
+    pub async fn load(source: Source) -> Result<Arc<Self>, TlsError> {
+        let current = RwLock::new(Arc::new(obtain(&source).await?));
         Ok(Arc::new(Self { source, current }))
     }
 
@@ -107,9 +117,12 @@ impl Certificate {
     ///
     /// # Errors
     /// [`TlsError`] where that is not possible.
-    pub fn renew(&self) -> Result<(), TlsError> {
-        let fresh = Arc::new(obtain(&self.source)?);
+    pub async fn renew(&self) -> Result<(), TlsError> {
+        let fresh = Arc::new(obtain(&self.source).await?);
         if let Ok(mut current) = self.current.write() {
+            if current.cert != fresh.cert {
+                tracing::info!("another certificate is in use");
+            }
             *current = fresh;
         }
         Ok(())
@@ -133,20 +146,25 @@ impl Certificate {
     pub async fn keep_fresh(self: Arc<Self>) {
         let mut seen = self.stamp();
         let mut age = Duration::ZERO;
+        let check = match &self.source {
+            // Nothing may be due twice between two looks.
+            Source::Shared(shared) => CHECK.min(shared.lives.overlap / 4),
+            Source::Files { .. } | Source::Own { .. } => CHECK,
+        };
         loop {
-            tokio::time::sleep(CHECK).await;
-            age += CHECK;
+            tokio::time::sleep(check).await;
+            age += check;
             let stamp = self.stamp();
             let due = match self.source {
                 Source::Files { .. } => stamp != seen,
                 Source::Own { .. } => age >= LIFE * 2 / 3,
+                Source::Shared(_) => true,
             };
             if !due {
                 continue;
             }
-            match self.renew() {
+            match self.renew().await {
                 Ok(()) => {
-                    tracing::info!("certificate renewed");
                     seen = stamp;
                     age = Duration::ZERO;
                 }
@@ -165,16 +183,30 @@ impl Certificate {
                 .iter()
                 .map(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok())
                 .collect(),
-            Source::Own { .. } => Vec::new(),
+            Source::Own { .. } | Source::Shared(_) => Vec::new(),
         }
     }
 }
 
-fn obtain(source: &Source) -> Result<CertifiedKey, TlsError> {
+async fn obtain(source: &Source) -> Result<CertifiedKey, TlsError> {
     match source {
         Source::Files { certificate, key } => from_files(certificate, key),
         Source::Own { directory, names } => own(directory, names),
+        Source::Shared(shared) => {
+            let authority = shared.obtain().await.map_err(TlsError::Shared)?;
+            from_pem(&authority.leaf.issued, &shared.secret)
+        }
     }
+}
+
+fn from_pem(issued: &authority::Issued, secret: &str) -> Result<CertifiedKey, TlsError> {
+    let pem = |source| TlsError::Pem {
+        path: secret.into(),
+        source,
+    };
+    let chain = CertificateDer::from_pem_slice(issued.certificate.as_bytes()).map_err(pem)?;
+    let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).map_err(pem)?;
+    pair(vec![chain], key)
 }
 
 fn from_files(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
@@ -280,13 +312,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_restart_keeps_the_ca_and_its_key_is_private() {
+    #[tokio::test]
+    async fn a_restart_keeps_the_ca_and_its_key_is_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
-        Certificate::load(own_source(directory.path())).unwrap();
+        Certificate::load(own_source(directory.path()))
+            .await
+            .unwrap();
         let first = fs::read(directory.path().join("ca.crt")).unwrap();
-        let certificate = Certificate::load(own_source(directory.path())).unwrap();
+        let certificate = Certificate::load(own_source(directory.path()))
+            .await
+            .unwrap();
         assert_eq!(fs::read(directory.path().join("ca.crt")).unwrap(), first);
         let mode = fs::metadata(directory.path().join("ca.key"))
             .unwrap()
@@ -296,8 +332,8 @@ mod tests {
         certificate.server_config().unwrap();
     }
 
-    #[test]
-    fn files_are_reloaded_and_a_bad_one_leaves_the_old_in_use() {
+    #[tokio::test]
+    async fn files_are_reloaded_and_a_bad_one_leaves_the_old_in_use() {
         let directory = tempfile::tempdir().unwrap();
         let (certificate, key) = (
             directory.path().join("tls.crt"),
@@ -314,14 +350,14 @@ mod tests {
             certificate: certificate.clone(),
             key: key.clone(),
         };
-        let loaded = Certificate::load(source).unwrap();
+        let loaded = Certificate::load(source).await.unwrap();
         let current = || loaded.current.read().unwrap().cert[0].clone();
         assert_eq!(current(), first);
         let second = write("b.example.test");
-        loaded.renew().unwrap();
+        loaded.renew().await.unwrap();
         assert_eq!(current(), second);
         fs::write(&key, "no key").unwrap();
-        assert!(matches!(loaded.renew(), Err(TlsError::Pem { .. })));
+        assert!(matches!(loaded.renew().await, Err(TlsError::Pem { .. })));
         assert_eq!(current(), second);
     }
 }

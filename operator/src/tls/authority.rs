@@ -91,12 +91,7 @@ impl Authority {
     ///
     /// # Errors
     /// A name is neither a DNS name nor an IP address, or a kept key is not one.
-    pub fn advanced(
-        &self,
-        names: &[String],
-        lives: Lives,
-        now: u64,
-    ) -> Result<Self, rcgen::Error> {
+    pub fn advanced(&self, names: &[String], lives: Lives, now: u64) -> Result<Self, rcgen::Error> {
         let mut after = self.clone();
         let overlap = lives.overlap.as_secs();
         after.former.retain(|former| now < former.left + overlap);
@@ -244,8 +239,14 @@ mod tests {
             authorities += u32::from(after.ca != authority.ca);
             leaves += u32::from(after.leaf != authority.leaf);
             if after != authority {
-                assert!(accepted(&authority.bundle(), &after.leaf, now), "an old bundle");
-                assert!(accepted(&after.bundle(), &authority.leaf, now), "an old certificate");
+                assert!(
+                    accepted(&authority.bundle(), &after.leaf, now),
+                    "an old bundle"
+                );
+                assert!(
+                    accepted(&after.bundle(), &authority.leaf, now),
+                    "an old certificate"
+                );
             }
             assert!(after.leaf.issued.until > now && after.ca.until > now);
             assert!(after.former.len() <= 1);

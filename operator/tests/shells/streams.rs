@@ -56,7 +56,8 @@ impl Server {
             directory: directory.path().to_owned(),
             names: vec!["operator.test".to_owned()],
         };
-        let tls = Certificate::load(source).unwrap().server_config().unwrap();
+        let tls = Certificate::load(source).await.unwrap();
+        let tls = tls.server_config().unwrap();
         let ca = std::fs::read_to_string(directory.path().join("ca.crt")).unwrap();
         let (service, api) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
         let client = Client::new(service, "default");
