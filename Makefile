@@ -55,6 +55,11 @@ check: ## format and lints
 crds: ## crds/evaljobs.yaml from the types
 	$(CARGO) run -q -p evaljob-crds > crds/evaljobs.yaml.part
 	mv crds/evaljobs.yaml.part crds/evaljobs.yaml
+	cp crds/evaljobs.yaml charts/evaljob/files/evaljobs.yaml
+
+.PHONY: chart
+chart: cluster binaries ## the chart's README, its copy of the CRD and the expected renders
+	@UPDATE_GOLDEN=1 EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- chart::
 
 .PHONY: cluster
 cluster: ## the test cluster's binary (six minutes once, then cached)

@@ -16,6 +16,7 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client, Config};
 use tokio::sync::RwLock;
 
+use crate::chart;
 use crate::control_plane::{ControlPlane, Options};
 use crate::kubectl::Kubectl;
 use crate::namespaces::log_directory;
@@ -23,7 +24,7 @@ use crate::pki::{self, Credentials};
 use crate::programs;
 use crate::wait::{self, Seen};
 
-/// The namespace of operator and agents, as in `e2e/manifests`.
+/// The namespace of operator and agents, the chart's.
 pub const SYSTEM_NAMESPACE: &str = "evaljob-system";
 
 /// A cluster that serves.
@@ -167,16 +168,25 @@ impl Cluster {
         .await
     }
 
-    /// Installs the accounts and roles of operator and agent.
+    /// Installs what the chart gives operator and agent to be someone: namespace, accounts, roles, the objects of
+    /// the certificate. Everything that they may do in a cluster is in these.
     ///
     /// # Errors
-    /// The API server refuses a manifest.
+    /// The chart cannot be rendered, or the API server refuses a manifest.
     pub async fn apply_roles(&self) -> Result<()> {
-        let path = programs::checkout("e2e/manifests").display().to_string();
-        self.kubectl()
-            .ok(&["apply", "--server-side", "--force-conflicts", "-f", &path])
-            .await
-            .map(drop)
+        let namespace =
+            format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {SYSTEM_NAMESPACE}}}\n");
+        let chart = chart::render(&[
+            "--show-only=templates/accounts.yaml",
+            "--show-only=templates/rbac.yaml",
+            "--show-only=templates/tls.yaml",
+        ])
+        .await?;
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        for manifests in [&namespace, &chart] {
+            self.kubectl().ok_with(&apply, manifests).await?;
+        }
+        Ok(())
     }
 
     /// A real token of a ServiceAccount.

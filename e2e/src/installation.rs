@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 
 use crate::agent_pod::AgentPod;
 use crate::case::Case;
+use crate::cluster::SYSTEM_NAMESPACE;
 use crate::process::Process;
 use crate::product;
 use crate::wait::{self, Seen};
@@ -28,6 +31,8 @@ const READY: Duration = Duration::from_secs(60);
 pub struct Installation {
     case: Case,
     directory: PathBuf,
+    /// Beside those of every test.
+    flags: Vec<String>,
     operator: Process,
     starts: u32,
 }
@@ -47,15 +52,51 @@ impl Installation {
     /// # Errors
     /// It does not start, or is not ready in time.
     pub async fn start(case: &Case) -> Result<Self> {
+        Self::start_with(case, Vec::new()).await
+    }
+
+    /// Starts one whose certificate is in the Secret and the ConfigMap of the chart; more flags may follow.
+    ///
+    /// # Errors
+    /// It does not start, is not ready in time, or publishes no CA.
+    pub async fn start_shared(case: &Case, more: &[&str]) -> Result<Self> {
+        let tls = [
+            "--tls-secret=evaljob-operator-tls",
+            "--tls-ca-config-map=evaljob-operator-ca",
+        ];
+        let flags = tls.iter().chain(more).map(|&flag| flag.to_owned());
+        let installation = Self::start_with(case, flags.collect()).await?;
+        installation.write_bundle().await?;
+        Ok(installation)
+    }
+
+    /// Writes the published CAs where agents read them, as the kubelet does with a ConfigMap's volume; returns them.
+    ///
+    /// # Errors
+    /// There are none, or the file cannot be written.
+    pub async fn write_bundle(&self) -> Result<String> {
+        let config_maps = Api::<ConfigMap>::namespaced(self.case.client(), SYSTEM_NAMESPACE);
+        let published = config_maps.get("evaljob-operator-ca").await?.data;
+        let bundle = published
+            .and_then(|mut data| data.remove("ca.crt"))
+            .context("no CA is published")?;
+        let part = self.directory.join("ca.crt.part");
+        std::fs::write(&part, &bundle)?;
+        std::fs::rename(part, self.directory.join("ca.crt"))?;
+        Ok(bundle)
+    }
+
+    async fn start_with(case: &Case, flags: Vec<String>) -> Result<Self> {
         let directory = case
             .cluster()
             .directory()
             .join(format!("{}-operator", case.namespace()));
         std::fs::create_dir_all(&directory)?;
-        let operator = operator(case, &directory, 0).await?;
+        let operator = operator(case, &directory, &flags, 0).await?;
         let installation = Self {
             case: case.clone(),
             directory,
+            flags,
             operator,
             starts: 1,
         };
@@ -88,7 +129,7 @@ impl Installation {
     /// # Errors
     /// It does not start.
     pub async fn start_operator_again(&mut self) -> Result<()> {
-        self.operator = operator(&self.case, &self.directory, self.starts).await?;
+        self.operator = operator(&self.case, &self.directory, &self.flags, self.starts).await?;
         self.starts += 1;
         self.ready().await
     }
@@ -150,8 +191,8 @@ impl Installation {
     }
 }
 
-async fn operator(case: &Case, directory: &Path, start: u32) -> Result<Process> {
-    let arguments: Vec<OsString> = vec![
+async fn operator(case: &Case, directory: &Path, flags: &[String], start: u32) -> Result<Process> {
+    let mut arguments: Vec<OsString> = vec![
         "--listen".into(),
         LISTEN.into(),
         "--metrics-listen".into(),
@@ -163,6 +204,7 @@ async fn operator(case: &Case, directory: &Path, start: u32) -> Result<Process> 
         "--lease-duration".into(),
         "5s".into(),
     ];
+    arguments.extend(flags.iter().map(OsString::from));
     let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
     product::start_operator(case, &format!("operator-{start}"), &arguments).await
 }

@@ -12,6 +12,7 @@
 pub mod agent_pod;
 pub mod audit;
 pub mod case;
+pub mod chart;
 pub mod cluster;
 pub mod control_plane;
 pub mod installation;

@@ -6,6 +6,7 @@
 mod admission;
 mod agent_tokens;
 mod apply;
+mod chart;
 mod control_plane;
 mod crd;
 mod dispatch;
@@ -24,6 +25,7 @@ fn main() -> anyhow::Result<ExitCode> {
         admission::tests(),
         agent_tokens::tests(),
         apply::tests(),
+        chart::tests(),
         control_plane::tests(),
         crd::tests(),
         dispatch::tests(),

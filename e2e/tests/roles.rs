@@ -1,76 +1,239 @@
-//! The operator may do what its manifest says and nothing else; an agent may do nothing.
+//! The operator may do what it does and nothing else; an agent may do nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
-use evaljob_e2e::{Case, trials};
+use evaljob_e2e::installation::Installation;
+use evaljob_e2e::product::OPERATOR_ACCOUNT;
+use evaljob_e2e::wait::{self, Seen};
+use evaljob_e2e::{Case, trials, trials_alone};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use libtest_mimic::Trial;
+use serde_json::json;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials![
-        the_operator_may_do_its_work,
-        the_operator_may_do_nothing_else,
-        an_agent_may_do_none_of_it
-    ]
+    let mut tests = trials![the_operator_may_do_nothing_else, an_agent_may_do_none_of_it];
+    tests.extend(trials_alone![the_roles_grant_what_the_operator_does]);
+    tests
 }
 
-/// Verb, group, resource with subresource, namespace.
-type Row = (&'static str, &'static str, &'static str, &'static str);
+/// Verb, group, resource with subresource, namespace, name.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
-const WORK: [Row; 16] = [
-    ("get", "evaljob.dev", "evaljobs", "any"),
-    ("list", "evaljob.dev", "evaljobs", ""),
-    ("watch", "evaljob.dev", "evaljobs", ""),
-    ("delete", "evaljob.dev", "evaljobs", "any"),
-    ("patch", "evaljob.dev", "evaljobs/status", "any"),
-    ("create", "events.k8s.io", "events", "any"),
-    ("patch", "events.k8s.io", "events", "any"),
-    ("create", "authentication.k8s.io", "tokenreviews", ""),
-    ("get", "", "nodes", ""),
-    ("list", "", "nodes", ""),
-    ("watch", "", "nodes", ""),
-    ("get", "", "configmaps", "any"),
-    ("get", "coordination.k8s.io", "leases", SYSTEM_NAMESPACE),
-    ("create", "coordination.k8s.io", "leases", SYSTEM_NAMESPACE),
-    ("update", "coordination.k8s.io", "leases", SYSTEM_NAMESPACE),
-    ("patch", "coordination.k8s.io", "leases", SYSTEM_NAMESPACE),
-];
+/// One verb on one resource, perhaps on one object of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Permission {
+    verb: String,
+    group: String,
+    resource: String,
+    /// Empty: cluster-wide.
+    namespace: String,
+    /// Empty: any.
+    name: String,
+}
 
-const BEYOND: [Row; 16] = [
-    ("create", "evaljob.dev", "evaljobs", "any"),
-    ("update", "evaljob.dev", "evaljobs", "any"),
-    ("patch", "evaljob.dev", "evaljobs", "any"),
-    ("deletecollection", "evaljob.dev", "evaljobs", "any"),
-    ("update", "evaljob.dev", "evaljobs/status", "any"),
-    ("get", "", "secrets", SYSTEM_NAMESPACE),
-    ("list", "", "secrets", "any"),
-    ("list", "", "configmaps", "any"),
-    ("update", "", "configmaps", "any"),
-    ("get", "", "pods", "any"),
-    ("create", "", "pods", "any"),
-    ("patch", "", "nodes", ""),
-    ("create", "", "serviceaccounts/token", SYSTEM_NAMESPACE),
-    ("get", "coordination.k8s.io", "leases", "kube-node-lease"),
-    ("delete", "coordination.k8s.io", "leases", SYSTEM_NAMESPACE),
+/// Longest for a piece of work.
+const SOON: Duration = Duration::from_secs(60);
+
+/// The names that the chart gives to what the operator keeps.
+const LEASE: &str = "evaljob-operator";
+const SECRET: &str = "evaljob-operator-tls";
+const CONFIG_MAP: &str = "evaljob-operator-ca";
+
+const BEYOND: [Row; 24] = [
+    ("create", "evaljob.dev", "evaljobs", "any", ""),
+    ("update", "evaljob.dev", "evaljobs", "any", "a"),
+    ("patch", "evaljob.dev", "evaljobs", "any", "a"),
+    ("deletecollection", "evaljob.dev", "evaljobs", "any", ""),
+    ("update", "evaljob.dev", "evaljobs/status", "any", "a"),
+    ("get", "", "secrets", SYSTEM_NAMESPACE, "a"),
+    ("get", "", "secrets", "any", SECRET),
+    ("list", "", "secrets", SYSTEM_NAMESPACE, ""),
+    ("create", "", "secrets", SYSTEM_NAMESPACE, ""),
+    ("delete", "", "secrets", SYSTEM_NAMESPACE, SECRET),
+    ("list", "", "configmaps", "any", ""),
+    ("update", "", "configmaps", "any", "a"),
+    ("patch", "", "configmaps", SYSTEM_NAMESPACE, "a"),
+    ("patch", "", "configmaps", "any", CONFIG_MAP),
+    ("create", "", "configmaps", SYSTEM_NAMESPACE, ""),
+    ("get", "", "pods", "any", "a"),
+    ("create", "", "pods", "any", ""),
+    ("patch", "", "nodes", "", "a"),
+    ("create", "", "serviceaccounts/token", SYSTEM_NAMESPACE, "a"),
+    (
+        "get",
+        "coordination.k8s.io",
+        "leases",
+        "kube-node-lease",
+        "a",
+    ),
+    (
+        "get",
+        "coordination.k8s.io",
+        "leases",
+        SYSTEM_NAMESPACE,
+        "a",
+    ),
+    (
+        "list",
+        "coordination.k8s.io",
+        "leases",
+        SYSTEM_NAMESPACE,
+        "",
+    ),
+    (
+        "delete",
+        "coordination.k8s.io",
+        "leases",
+        SYSTEM_NAMESPACE,
+        LEASE,
+    ),
     (
         "create",
         "rbac.authorization.k8s.io",
         "clusterrolebindings",
         "",
+        "",
     ),
 ];
 
-async fn the_operator_may_do_its_work(case: Case) -> Result<()> {
-    for row in WORK {
-        ensure!(
-            may(&case, "evaljob-operator", row).await?,
-            "refused: {row:?}"
-        );
+/// Everything that the chart's roles grant.
+async fn granted(case: &Case) -> Result<BTreeSet<Permission>> {
+    let cluster = Api::<ClusterRole>::all(case.client());
+    let local = Api::<Role>::namespaced(case.client(), SYSTEM_NAMESPACE);
+    let cluster = cluster.get("evaljob-operator").await?.rules;
+    let local = local.get("evaljob-operator").await?.rules;
+    let mut granted = BTreeSet::new();
+    for rule in cluster.unwrap_or_default() {
+        add(&mut granted, &rule, "");
     }
+    for rule in local.unwrap_or_default() {
+        add(&mut granted, &rule, SYSTEM_NAMESPACE);
+    }
+    Ok(granted)
+}
+
+fn add(granted: &mut BTreeSet<Permission>, rule: &PolicyRule, namespace: &str) {
+    let any = vec![String::new()];
+    let names = rule.resource_names.as_ref().unwrap_or(&any);
+    for group in rule.api_groups.iter().flatten() {
+        for resource in rule.resources.iter().flatten() {
+            for verb in &rule.verbs {
+                granted.extend(names.iter().map(|name| Permission {
+                    verb: verb.clone(),
+                    group: group.clone(),
+                    resource: resource.clone(),
+                    namespace: namespace.to_owned(),
+                    name: name.clone(),
+                }));
+            }
+        }
+    }
+}
+
+/// The work of an operator from nothing: its Lease, its certificate, a job with an input, a retry, a deletion. What
+/// the audit log says it asked for is what the roles grant: a verb that is missing fails the work, one too many fails
+/// the comparison.
+async fn the_roles_grant_what_the_operator_does(case: Case) -> Result<()> {
+    forget_everything(&case).await?;
+    let audit = case.audit()?;
+    let mut installation = Installation::start_shared(&case, &[]).await?;
+    let agent = installation.agent("roles", 1).await?;
+    input(&case).await?;
+    let spec = json!({
+        "command": ["cat", "a"],
+        "files": [{"path": "a", "configMapKeyRef": {"name": "input", "key": "a"}}],
+        "ttlSecondsAfterFinished": 0,
+    });
+    case.create("short-lived", spec).await?;
+    let jobs = case.jobs();
+    wait::until(
+        "the job to be deleted by its time to live",
+        SOON,
+        || async {
+            Ok(match jobs.get_opt("short-lived").await? {
+                None => Seen::Yes(()),
+                Some(job) => Seen::NotYet(job.data["status"]["message"].to_string()),
+            })
+        },
+    )
+    .await?;
+    drop(agent);
+    // A watch is in the log when it has ended.
+    installation.operator().terminate(SOON).await?;
+    let granted = granted(&case).await?;
+    let user = format!(
+        "system:serviceaccount:{}:{}",
+        OPERATOR_ACCOUNT.namespace, OPERATOR_ACCOUNT.name
+    );
+    wait::until("the log to have what the roles grant", SOON, || async {
+        let requests = audit.requests()?;
+        let own = requests.iter().filter(|request| request.user == user);
+        let mut unused = granted.clone();
+        for request in own {
+            let fits = |granted: &&Permission| {
+                granted.verb == request.verb
+                    && granted.resource == request.resource
+                    && (granted.namespace.is_empty() || granted.namespace == request.namespace)
+                    && (granted.name.is_empty() || granted.name == request.name)
+            };
+            let used: Vec<Permission> = granted.iter().filter(fits).cloned().collect();
+            ensure!(
+                !used.is_empty() && request.code != 403,
+                "not granted: {request:?}"
+            );
+            unused.retain(|permission| !used.contains(permission));
+        }
+        Ok(if unused.is_empty() {
+            Seen::Yes(())
+        } else {
+            Seen::NotYet(format!("granted and not used: {unused:?}"))
+        })
+    })
+    .await
+}
+
+/// As after the installation of the chart: no Lease, an empty Secret, an empty ConfigMap.
+async fn forget_everything(case: &Case) -> Result<()> {
+    let leases = Api::<Lease>::namespaced(case.client(), SYSTEM_NAMESPACE);
+    if leases.get_opt(LEASE).await?.is_some() {
+        leases.delete(LEASE, &DeleteParams::default()).await?;
+    }
+    let empty = Patch::Merge(json!({"data": null}));
+    Api::<Secret>::namespaced(case.client(), SYSTEM_NAMESPACE)
+        .patch(SECRET, &PatchParams::default(), &empty)
+        .await?;
+    Api::<ConfigMap>::namespaced(case.client(), SYSTEM_NAMESPACE)
+        .patch(CONFIG_MAP, &PatchParams::default(), &empty)
+        .await?;
+    Ok(())
+}
+
+/// A ConfigMap that its owner has made an input.
+async fn input(case: &Case) -> Result<()> {
+    let config_map = serde_json::from_value(json!({
+        "metadata": {"name": "input", "labels": {"evaljob.dev/input": "true"}},
+        "immutable": true,
+        "data": {"a": "text"},
+    }))?;
+    Api::<ConfigMap>::namespaced(case.client(), case.namespace())
+        .create(&PostParams::default(), &config_map)
+        .await?;
     Ok(())
 }
 
@@ -85,20 +248,43 @@ async fn the_operator_may_do_nothing_else(case: Case) -> Result<()> {
 }
 
 async fn an_agent_may_do_none_of_it(case: Case) -> Result<()> {
-    for row in WORK.into_iter().chain(BEYOND) {
+    for row in BEYOND {
         ensure!(!may(&case, "evaljob-agent", row).await?, "allowed: {row:?}");
+    }
+    for permission in granted(&case).await? {
+        let allowed = may_use(&case, "evaljob-agent", &permission).await?;
+        ensure!(!allowed, "allowed: {permission:?}");
     }
     Ok(())
 }
 
-async fn may(case: &Case, account: &str, (verb, group, resource, namespace): Row) -> Result<bool> {
-    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+async fn may(
+    case: &Case,
+    account: &str,
+    (verb, group, resource, namespace, name): Row,
+) -> Result<bool> {
+    let permission = Permission {
+        verb: verb.to_owned(),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    may_use(case, account, &permission).await
+}
+
+async fn may_use(case: &Case, account: &str, asked: &Permission) -> Result<bool> {
+    let (resource, subresource) = asked
+        .resource
+        .split_once('/')
+        .unwrap_or((&asked.resource, ""));
     let attributes = ResourceAttributes {
-        verb: Some(verb.into()),
-        group: Some(group.into()),
+        verb: Some(asked.verb.clone()),
+        group: Some(asked.group.clone()),
         resource: Some(resource.into()),
         subresource: Some(subresource.into()),
-        namespace: Some(namespace.into()),
+        namespace: Some(asked.namespace.clone()),
+        name: Some(asked.name.clone()),
         ..ResourceAttributes::default()
     };
     let groups = [

@@ -27,7 +27,7 @@ fn main() -> Result<ExitCode> {
     let directory = match namespaces::enter(evaljob_e2e::programs::build_product)? {
         Entered::Outside(code) => return Ok(code),
         Entered::Existing(_) => bail!(
-            "KUBECONFIG is set (hint: unset it; with a cluster of your own use `helm` or e2e/manifests and run examples/pipelines/humaneval.py)"
+            "KUBECONFIG is set (hint: unset it; with a cluster of your own install charts/evaljob and run examples/pipelines/humaneval.py)"
         ),
         Entered::Private(directory) => directory,
     };
