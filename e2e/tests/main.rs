@@ -14,6 +14,7 @@ mod namespaces;
 mod races;
 mod roles;
 mod selectors;
+mod selftest;
 mod sizes;
 mod status_rules;
 mod wrong_tokens;
@@ -33,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
         roles::tests(),
         races::tests(),
         selectors::tests(),
+        selftest::tests(),
         sizes::tests(),
         status_rules::tests(),
         wrong_tokens::tests(),

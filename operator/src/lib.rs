@@ -24,6 +24,7 @@ pub mod names;
 pub mod operator;
 pub mod options;
 pub mod placement;
+pub mod selftest;
 pub mod status;
 pub mod status_writer;
 pub mod tls;

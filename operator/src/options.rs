@@ -15,7 +15,7 @@ use crate::tls::shared::Shared;
 
 /// Operator of EvalJob: watches jobs, sends them to node agents, stores one status each.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "evaljob-operator", version)]
+#[command(name = "evaljob-operator")]
 pub struct Options {
     /// Address for node agents (gRPC over TLS)
     #[arg(long, env = "EVALJOB_LISTEN", default_value = "0.0.0.0:7443")]
