@@ -9,8 +9,8 @@ use std::{env, fmt, fs};
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{ListParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client, Config};
@@ -186,6 +186,21 @@ impl Cluster {
         for manifests in [&namespace, &chart] {
             self.kubectl().ok_with(&apply, manifests).await?;
         }
+        Ok(())
+    }
+
+    /// Empties the Secret and the ConfigMap of the operators' certificate: as the chart makes them.
+    ///
+    /// # Errors
+    /// The API server refuses it.
+    pub async fn forget_certificate(&self) -> Result<()> {
+        let empty = Patch::Merge(serde_json::json!({"data": null}));
+        Api::<Secret>::namespaced(self.client(), SYSTEM_NAMESPACE)
+            .patch("evaljob-operator-tls", &PatchParams::default(), &empty)
+            .await?;
+        Api::<ConfigMap>::namespaced(self.client(), SYSTEM_NAMESPACE)
+            .patch("evaljob-operator-ca", &PatchParams::default(), &empty)
+            .await?;
         Ok(())
     }
 

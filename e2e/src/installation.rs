@@ -110,7 +110,7 @@ impl Installation {
     /// It does not in time.
     pub async fn ready(&self) -> Result<()> {
         wait::until("a ready operator", READY, || async {
-            Ok(match get(PAGES, "/readyz").await {
+            Ok(match page(PAGES, "/readyz").await {
                 Ok(page) if page.starts_with("HTTP/1.1 200") => Seen::Yes(()),
                 Ok(page) => Seen::NotYet(page.lines().next().unwrap_or_default().to_owned()),
                 Err(error) => Seen::NotYet(error.to_string()),
@@ -182,12 +182,18 @@ impl Installation {
         product::start_agent(&self.case, name, &arguments)
     }
 
+    /// The file with the CAs that agents trust.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.directory.join("ca.crt")
+    }
+
     /// The operator's metrics page.
     ///
     /// # Errors
     /// It does not answer.
     pub async fn metrics(&self) -> Result<String> {
-        get(PAGES, "/metrics").await
+        page(PAGES, "/metrics").await
     }
 }
 
@@ -210,7 +216,10 @@ async fn operator(case: &Case, directory: &Path, flags: &[String], start: u32) -
 }
 
 /// One GET by hand: status line, headers and body.
-async fn get(address: &str, path: &str) -> Result<String> {
+///
+/// # Errors
+/// Nobody answers there.
+pub async fn page(address: &str, path: &str) -> Result<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

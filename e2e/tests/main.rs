@@ -6,12 +6,16 @@
 mod admission;
 mod agent_tokens;
 mod apply;
+mod certificates;
 mod chart;
+mod cluster_limits;
 mod control_plane;
 mod crd;
 mod dispatch;
+mod monitoring;
 mod namespaces;
 mod races;
+mod release;
 mod roles;
 mod selectors;
 mod selftest;
@@ -26,11 +30,15 @@ fn main() -> anyhow::Result<ExitCode> {
         admission::tests(),
         agent_tokens::tests(),
         apply::tests(),
+        certificates::tests(),
         chart::tests(),
+        cluster_limits::tests(),
         control_plane::tests(),
         crd::tests(),
         dispatch::tests(),
+        monitoring::tests(),
         namespaces::tests(),
+        release::tests(),
         roles::tests(),
         races::tests(),
         selectors::tests(),

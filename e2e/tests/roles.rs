@@ -13,10 +13,10 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -214,13 +214,7 @@ async fn forget_everything(case: &Case) -> Result<()> {
     if leases.get_opt(LEASE).await?.is_some() {
         leases.delete(LEASE, &DeleteParams::default()).await?;
     }
-    let empty = Patch::Merge(json!({"data": null}));
-    Api::<Secret>::namespaced(case.client(), SYSTEM_NAMESPACE)
-        .patch(SECRET, &PatchParams::default(), &empty)
-        .await?;
-    Api::<ConfigMap>::namespaced(case.client(), SYSTEM_NAMESPACE)
-        .patch(CONFIG_MAP, &PatchParams::default(), &empty)
-        .await?;
+    case.cluster().forget_certificate().await?;
     Ok(())
 }
 

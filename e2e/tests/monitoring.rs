@@ -1,0 +1,82 @@
+//! Alerts and dashboard speak of metrics that operator and agent have.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use evaljob_e2e::agent_pod::AgentPod;
+use evaljob_e2e::installation::{self, Installation};
+use evaljob_e2e::{Case, chart, product, programs, trials, trials_alone};
+use libtest_mimic::Trial;
+use serde_json::json;
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let mut tests = trials![every_alert_is_explained];
+    tests.extend(trials_alone![every_metric_of_alerts_and_dashboard_exists]);
+    tests
+}
+
+const PAGES: &str = "127.0.0.1:8081";
+
+async fn every_metric_of_alerts_and_dashboard_exists(case: Case) -> Result<()> {
+    let installation = Installation::start(&case).await?;
+    let pod = AgentPod::create(case.cluster(), "monitoring").await?;
+    let token = pod.write_token("evaljob-operator").await?;
+    let ca = installation.ca();
+    let arguments = [
+        OsStr::new("--operator=127.0.0.1:7443"),
+        OsStr::new("--operator-ca"),
+        ca.as_os_str(),
+        OsStr::new("--token-file"),
+        token.as_os_str(),
+        OsStr::new("--node-name=monitoring"),
+        OsStr::new("--allow-cgroup-v1"),
+        OsStr::new("--metrics-listen=127.0.0.1:8081"),
+    ];
+    let _agent = product::start_agent(&case, "agent", &arguments)?;
+    // A counter by verdict is there with the first verdict.
+    case.create("job", json!({"command": ["true"]})).await?;
+    case.verdict("job", Duration::from_secs(60)).await?;
+    let agent = installation::page(PAGES, "/metrics").await?;
+    let pages = installation.metrics().await? + &agent;
+    let mut used = BTreeSet::new();
+    for file in ["files/alerts.yaml", "files/dashboard.json"] {
+        let text = fs::read_to_string(chart::path(file))?;
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let metrics = words.filter(|word| {
+            word.starts_with("evaljob_operator_") || word.starts_with("evaljob_agent_")
+        });
+        used.extend(metrics.map(str::to_owned));
+    }
+    ensure!(used.len() > 10, "{used:?}");
+    for metric in used {
+        let family = ["_total", "_bucket"]
+            .iter()
+            .find_map(|suffix| metric.strip_suffix(suffix))
+            .unwrap_or(&metric);
+        ensure!(
+            pages.contains(&format!("# TYPE {family} ")),
+            "nobody has {metric}:\n{pages}"
+        );
+    }
+    Ok(())
+}
+
+async fn every_alert_is_explained(_: Case) -> Result<()> {
+    let alerts = fs::read_to_string(chart::path("files/alerts.yaml"))?;
+    let operations = fs::read_to_string(programs::checkout("docs/operations.md"))?;
+    let names: Vec<&str> = alerts
+        .lines()
+        .filter_map(|line| line.strip_prefix("- alert: "))
+        .collect();
+    ensure!(!names.is_empty(), "no alerts");
+    for name in names {
+        ensure!(
+            operations.contains(&format!("| `{name}` |")),
+            "docs/operations.md does not explain {name}"
+        );
+    }
+    Ok(())
+}
