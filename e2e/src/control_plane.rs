@@ -82,6 +82,14 @@ impl ControlPlane {
         self.options.audit.then(|| audit_log(&self.directory))
     }
 
+    /// The key that signs tokens of ServiceAccounts, as PEM.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn token_key(&self) -> Result<String> {
+        fs::read_to_string(self.pki.path("service-accounts.key")).map_err(Into::into)
+    }
+
     /// SIGKILL for the API server; etcd and the controllers stay.
     ///
     /// # Errors

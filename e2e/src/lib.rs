@@ -11,6 +11,7 @@
 
 pub mod agent_pod;
 pub mod audit;
+pub mod barrier;
 pub mod case;
 pub mod cluster;
 pub mod control_plane;
@@ -18,12 +19,14 @@ pub mod installation;
 pub mod kubectl;
 pub mod metrics;
 pub mod namespaces;
+pub mod node;
 pub mod note;
 pub mod pki;
 pub mod process;
 pub mod product;
 pub mod programs;
 pub mod suite;
+pub mod token;
 pub mod wait;
 
 pub use case::Case;

@@ -6,12 +6,15 @@
 mod admission;
 mod agent_tokens;
 mod apply;
+mod bad_manifests;
 mod control_plane;
 mod crd;
 mod dispatch;
 mod namespaces;
 mod races;
+mod restarts;
 mod roles;
+mod rules;
 mod selectors;
 mod sizes;
 mod status_rules;
@@ -24,12 +27,15 @@ fn main() -> anyhow::Result<ExitCode> {
         admission::tests(),
         agent_tokens::tests(),
         apply::tests(),
+        bad_manifests::tests(),
         control_plane::tests(),
         crd::tests(),
         dispatch::tests(),
         namespaces::tests(),
         roles::tests(),
+        rules::tests(),
         races::tests(),
+        restarts::tests(),
         selectors::tests(),
         sizes::tests(),
         status_rules::tests(),
