@@ -182,11 +182,23 @@ fn programs_and_inputs() -> Vec<Row> {
             json!({"steps": [{"name": "a", "command": ["x"], "limits": {"workspace": "8Mi"}}]}),
         ),
         row(
+            "names-total",
+            json!({"tests": named_tests(1024, 60)}),
+            json!({"tests": named_tests(1024, 63), "files": [{"path": "p".repeat(255), "content": ""}, {"path": "q".repeat(255), "content": ""}, {"path": "r".repeat(255), "content": ""}, {"path": "s".repeat(255), "content": ""}, {"path": "t".repeat(255), "content": ""}]}),
+        ),
+        row(
             "inline-total",
             json!({"files": [{"path": "a", "content": "x".repeat(262_144)}]}),
             json!({"files": [{"path": "a", "content": "x".repeat(262_144)}, {"path": "b", "content": "x".repeat(262_144)}]}),
         ),
     ]
+}
+
+/// That many tests with names of that many bytes.
+fn named_tests(tests: usize, length: usize) -> Vec<Value> {
+    (0..tests)
+        .map(|index| json!({"name": format!("{index:0>length$}")}))
+        .collect()
 }
 
 /// Forms and ranges of sizes.
