@@ -98,7 +98,7 @@ bench: deps ## start of a program beside posix_spawn and bubblewrap
 .PHONY: audit
 audit: ## advisories, licences, sources (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || $(CARGO) install -q --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny check --hide-inclusion-graph
 
 .PHONY: clean
 clean: ## build output of this checkout
