@@ -92,8 +92,13 @@ test-cases: binaries ## cases from public bug reports and the examples through e
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
 .PHONY: bench
-bench: deps ## start of a program beside posix_spawn and bubblewrap
-	$(CARGO) bench -q -p evaljob-sandbox --bench start
+bench: deps cluster ## start beside posix_spawn and bubblewrap; jobs/s and latency through the cluster; memory
+	$(call say,build)
+	@$(CARGO) build --release -q --workspace --bins
+	$(call say,start of a program)
+	@$(CARGO) bench -q -p evaljob-sandbox --bench start
+	$(call say,through the cluster)
+	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
 
 .PHONY: audit
 audit: ## advisories, licences, sources (installs cargo-deny)

@@ -21,6 +21,7 @@ pub mod namespaces;
 pub mod note;
 pub mod pki;
 pub mod process;
+pub mod processes;
 pub mod product;
 pub mod programs;
 pub mod suite;
