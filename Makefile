@@ -100,6 +100,14 @@ bench: deps cluster ## start beside posix_spawn and bubblewrap; jobs/s and laten
 	$(call say,through the cluster)
 	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
 
+# Its first process is bash, which reaps what is orphaned: a zombie would count as left behind.
+.PHONY: soak
+soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; dispatch under failures, five times
+	$(call say,soak: $(or $(JOBS),10000) jobs)
+	@unshare --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' - /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
+	$(call say,soak: dispatch)
+	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: races:: || exit 1; done
+
 .PHONY: audit
 audit: ## advisories, licences, sources (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || $(CARGO) install -q --locked cargo-deny
