@@ -92,13 +92,26 @@ test-cases: binaries ## cases from public bug reports and the examples through e
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
 .PHONY: bench
-bench: deps ## start of a program beside posix_spawn and bubblewrap
-	$(CARGO) bench -q -p evaljob-sandbox --bench start
+bench: deps cluster ## start beside posix_spawn and bubblewrap; jobs/s and latency through the cluster; memory
+	$(call say,build)
+	@$(CARGO) build --release -q --workspace --bins
+	$(call say,start of a program)
+	@$(CARGO) bench -q -p evaljob-sandbox --bench start
+	$(call say,through the cluster)
+	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
+
+# Its first process is bash, which reaps what is orphaned: a zombie would count as left behind.
+.PHONY: soak
+soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; dispatch under failures, five times
+	$(call say,soak: $(or $(JOBS),10000) jobs)
+	@unshare --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' - /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
+	$(call say,soak: dispatch)
+	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: || exit 1; done
 
 .PHONY: audit
 audit: ## advisories, licences, sources (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || $(CARGO) install -q --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny check --hide-inclusion-graph
 
 .PHONY: clean
 clean: ## build output of this checkout

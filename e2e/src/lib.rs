@@ -23,6 +23,7 @@ pub mod node;
 pub mod note;
 pub mod pki;
 pub mod process;
+pub mod processes;
 pub mod product;
 pub mod programs;
 pub mod suite;
