@@ -12,7 +12,7 @@ CACHE := $(or $(EVALJOB_CACHE),$(HOME)/.cache/evaljob)
 VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
-PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy python3-venv default-jdk-headless nodejs perl
+PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
