@@ -113,7 +113,15 @@ async fn each_verdict_comes_once_and_explains_itself(case: Case) -> Result<()> {
             );
         }
     }
-    Ok(())
+    // One condition for every kind of end, also when the waiting begins after it.
+    let all = [
+        "wait",
+        "ej",
+        "--all",
+        "--for=condition=Finished",
+        "--timeout=60s",
+    ];
+    case.kubectl().ok(&all).await.map(drop)
 }
 
 async fn a_job_costs_one_status_write_and_no_read(case: Case) -> Result<()> {

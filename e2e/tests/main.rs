@@ -10,6 +10,7 @@ mod bad_manifests;
 mod control_plane;
 mod crd;
 mod dispatch;
+mod lifecycle;
 mod namespaces;
 mod races;
 mod restarts;
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<ExitCode> {
         control_plane::tests(),
         crd::tests(),
         dispatch::tests(),
+        lifecycle::tests(),
         namespaces::tests(),
         roles::tests(),
         rules::tests(),
