@@ -19,6 +19,7 @@ use crate::facts::RunFacts;
 use crate::frame::{
     self, Found, FrameError, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker,
 };
+use crate::memfile::Sealed;
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 use crate::streams::Streams;
 
@@ -172,6 +173,20 @@ impl Interrupt {
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
+    /// One that counts as fired when any of these has.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn any(interrupts: &[&Self]) -> io::Result<Self> {
+        use rustix::event::epoll;
+        let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for interrupt in interrupts {
+            let data = epoll::EventData::new_u64(0);
+            epoll::add(&set, &*interrupt.0, data, epoll::EventFlags::IN)?;
+        }
+        Ok(Self(Arc::new(set)))
+    }
+
     pub(crate) fn fd(&self) -> &OwnedFd {
         &self.0
     }
@@ -204,15 +219,38 @@ impl Slot {
     /// # Errors
     /// The layer that failed. The slot can be used again.
     pub fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
+        self.begin_with(plan, content, None)
+    }
+
+    /// Begins a job on a further slot, with what its steps left on the first one ([`Slot::share_steps`]).
+    ///
+    /// # Errors
+    /// As [`Slot::begin`].
+    pub fn join(
+        &mut self,
+        plan: &JobPlan,
+        content: &[u8],
+        steps: BorrowedFd<'_>,
+    ) -> Result<(), SandboxError> {
+        self.begin_with(plan, content, Some(steps))
+    }
+
+    fn begin_with(
+        &mut self,
+        plan: &JobPlan,
+        content: &[u8],
+        steps: Option<BorrowedFd<'_>>,
+    ) -> Result<(), SandboxError> {
         let memfd = frame::sealed(content).or_layer(Layer::Workspace, || {
             "put the job's files into memory".into()
         })?;
-        self.own_tree = plan.steps || !plan.volumes.is_empty();
+        self.own_tree = plan.has_own_tree();
         let begin = ToWorker::Begin(plan.clone());
         let kept = self.worker.is_some();
-        let mut sent = self.order(&begin, &[memfd.as_fd()]);
+        let fds: Vec<_> = std::iter::once(memfd.as_fd()).chain(steps).collect();
+        let mut sent = self.order(&begin, &fds);
         if kept && self.worker.is_none() {
-            sent = self.order(&begin, &[memfd.as_fd()]); // it had died between two jobs
+            sent = self.order(&begin, &fds); // it had died between two jobs
         }
         sent?;
         match self.answer() {
@@ -229,10 +267,50 @@ impl Slot {
     /// # Errors
     /// The layer that failed; nothing of the program's behaviour is an error.
     pub fn run(&mut self, plan: &RunPlan, io: RunIo<'_>) -> Result<RunFacts, SandboxError> {
+        self.run_with(plan, io, &[])
+    }
+
+    /// Runs a checker; it finds `files` (input, output, answer) below [`crate::plan::JUDGE`].
+    ///
+    /// # Errors
+    /// As [`Slot::run`].
+    pub fn check(
+        &mut self,
+        plan: &RunPlan,
+        io: RunIo<'_>,
+        files: [&Sealed; 3],
+    ) -> Result<RunFacts, SandboxError> {
+        self.run_with(plan, io, &files.map(AsFd::as_fd))
+    }
+
+    fn run_with(
+        &mut self,
+        plan: &RunPlan,
+        io: RunIo<'_>,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<RunFacts, SandboxError> {
         let worker = self.worker()?;
-        match run_on(worker, plan, io) {
+        match run_on(worker, plan, io, files) {
             Ok(outcome) => outcome,
             Err(lost) => Err(self.lost(lost)),
+        }
+    }
+
+    /// What the steps of the job left, for the other slots of its crew.
+    ///
+    /// # Errors
+    /// The layer that failed.
+    pub fn share_steps(&mut self) -> Result<OwnedFd, SandboxError> {
+        self.order(&ToWorker::Share, &[])?;
+        let worker = self.worker()?;
+        let received = match frame::receive::<FromWorker>(worker) {
+            Ok(received) => received,
+            Err(error) => return Err(self.lost(error.into())),
+        };
+        match (received.frame, received.fds.into_iter().next()) {
+            (FromWorker::Shared, Some(tree)) => Ok(tree),
+            (FromWorker::Failed(error), _) => Err(error),
+            (other, _) => Err(self.out_of_turn(&other)),
         }
     }
 
@@ -352,8 +430,9 @@ fn run_on(
     worker: &OwnedFd,
     plan: &RunPlan,
     io: RunIo<'_>,
+    files: &[BorrowedFd<'_>],
 ) -> Result<Result<RunFacts, SandboxError>, SandboxError> {
-    frame::send(worker, &ToWorker::Run(Box::new(plan.clone())), &[])?;
+    frame::send(worker, &ToWorker::Run(Box::new(plan.clone())), files)?;
     let received = frame::receive::<FromWorker>(worker)?;
     match received.frame {
         FromWorker::Running => {}

@@ -110,6 +110,7 @@ fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxE
         base,
         ours: None,
         node_directories: &plan.node_directories,
+        steps: None,
     };
     let tree = tree::build(&source, &image, &JobPlan::default(), 0)?;
     let networks = Networks::start(proc.as_fd())?;

@@ -142,7 +142,8 @@ impl<M: Machine> Keeper<M> {
         let stop = Stop::new().map_err(|error| own(format!("no descriptor is left: {error}")))?;
         let judge = self.trial.as_mut();
         let judge = judge.ok_or_else(|| own("the machine is not started".to_owned()))?;
-        passed(&judge.judge(&job, &stop, Timestamp::now()))
+        let held = [self.slots];
+        passed(&judge.judge(&held, &job, &stop, Timestamp::now()))
     }
 }
 

@@ -10,7 +10,7 @@ use evaljob_sandbox::plan::{HostPlan, NodeDirectory};
 
 use crate::link::address::Address;
 
-/// Most slots: the sandbox has ids for one more, which trial runs use.
+/// Most slots: the sandbox has ids for one more, which trial runs use, and for a checker beside each.
 const MAX_SLOTS: u32 = 1023;
 
 /// Runs jobs of an operator on this node.

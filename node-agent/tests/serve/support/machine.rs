@@ -86,7 +86,13 @@ impl Machine for Steering {
 }
 
 impl Judge for Steering {
-    fn judge(&mut self, job: &Job, stop: &Stop, _started: Timestamp) -> EvalJobStatus {
+    fn judge(
+        &mut self,
+        _held: &[u32],
+        job: &Job,
+        stop: &Stop,
+        _started: Timestamp,
+    ) -> EvalJobStatus {
         if let Some(name) = job.argv.get(1) {
             self.0.lock().unwrap().started.push(name.clone());
         }
