@@ -86,10 +86,10 @@ pub(crate) const BAD: &[(&str, &str, &str, Gate)] = &[
         Server,
     ),
     (
-        "command: [x]\nlimits: {cpus: 2}",
+        "command: [x]\nlimits: {cpus: 17}",
         "spec.limits.cpus",
-        "not",
-        Operator,
+        "at most",
+        Server,
     ),
     (
         "command: [x]\nlimits: {cpus: 0}",
@@ -117,16 +117,10 @@ pub(crate) const BAD: &[(&str, &str, &str, Gate)] = &[
         Server,
     ),
     (
-        "command: [x]\ntestPolicy: {onFailure: StopGroup}",
-        "spec.testPolicy.onFailure",
-        "not",
-        Operator,
-    ),
-    (
-        "command: [x]\ntestPolicy: {parallelism: 2}",
+        "command: [x]\ntestPolicy: {parallelism: 17}",
         "spec.testPolicy.parallelism",
-        "not",
-        Operator,
+        "at most",
+        Server,
     ),
     (
         "command: [x]\nsandbox: {seccompProfile: Off}",
