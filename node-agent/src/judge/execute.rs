@@ -42,7 +42,7 @@ pub(super) struct Input<'a> {
 /// What listens to stdout beside the recorder.
 pub(super) enum Listener<'a> {
     Nobody,
-    Comparison(Comparison<'a>),
+    Comparison(Box<Comparison<'a>>),
     /// Keeps all of it for a checker: at most the run's output limit and a buffer.
     File(Memfile),
 }

@@ -156,7 +156,7 @@ impl<'a> Testing<'a> {
             // Its result is not wanted, and that is why it was ended.
             Err(Halt::Stopped) if state.schedule.is_void(index) => state.schedule.end(index, true),
             Err(halt) => {
-                state.halt.get_or_insert(halt.in_test(index));
+                state.halt.get_or_insert_with(|| halt.in_test(index));
             }
         }
         let (halted, schedule) = (state.halt.is_some(), &state.schedule);
@@ -211,7 +211,9 @@ impl<'a> Testing<'a> {
             return Ok(ran.record(judged));
         }
         let mut listener = match &test.expected {
-            Some(expected) => Listener::Comparison(Comparison::new(self.checker, expected)),
+            Some(expected) => {
+                Listener::Comparison(Box::new(Comparison::new(self.checker, expected)))
+            }
             None => Listener::Nobody,
         };
         let ran = execute(sandbox, self.job, &plan, &input, &mut listener)?;
