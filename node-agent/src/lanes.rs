@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn each_lane_begins_with_the_slots_that_are_its_alone() {
-        let rows: [(&str, &[u32], u32, Vec<Vec<u32>>); 4] = [
+        type Row = (&'static str, &'static [u32], u32, Vec<Vec<u32>>);
+        let rows: [Row; 4] = [
             ("one", &[3], 1, vec![vec![3]]),
             ("one with several CPUs", &[1, 4], 1, vec![vec![1, 4]]),
             (
