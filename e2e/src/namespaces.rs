@@ -83,6 +83,8 @@ fn run_directory() -> Result<tempfile::TempDir> {
         .prefix("evaljob-e2e-")
         .tempdir()
         .context("cannot make a directory")?;
+    // Agents read their tokens in it without being root.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
     fs::create_dir(log_directory(directory.path()))?;
     Ok(directory)
 }

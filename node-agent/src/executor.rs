@@ -10,6 +10,7 @@ mod gate;
 mod keeper;
 mod machine;
 mod outcome;
+mod trial;
 
 use std::io;
 use std::sync::{Arc, mpsc};

@@ -49,7 +49,7 @@ pub struct HostOptions {
     /// A directory that jobs may mount by this name; may be given more than once
     #[arg(long = "node-directory", value_name = "NAME=DIR")]
     pub node_directories: Vec<NamedDirectory>,
-    /// Runs side by side; absent: one for each CPU this process may use
+    /// Runs side by side; absent: one for each CPU that this container's limit and affinity leave
     #[arg(long)]
     pub slots: Option<NonZeroU32>,
 }
@@ -57,13 +57,8 @@ pub struct HostOptions {
 impl HostOptions {
     /// Slots for jobs.
     pub fn slots(&self) -> u32 {
-        self.slots.map_or_else(
-            || {
-                let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-                u32::try_from(cpus).unwrap_or(1)
-            },
-            NonZeroU32::get,
-        )
+        self.slots
+            .map_or_else(evaljob_sandbox::cpus, NonZeroU32::get)
     }
 
     /// What the sandbox is told.
@@ -170,7 +165,9 @@ pub fn run(options: &Options) -> Result<ExitCode, RunError> {
             return Ok(ExitCode::from(INVALID));
         }
     };
-    let statuses = match Spawner::start(options.host.host_plan()) {
+    let started = Spawner::start(options.host.host_plan());
+    let started = started.and_then(|spawner| spawner.facts().capable().map(|()| spawner));
+    let statuses = match started {
         Ok(spawner) => on_slots(&spawner, options.host.slots(), &documents.jobs, &jobs)?,
         Err(error) => jobs.iter().map(|job| refused(job, &error)).collect(),
     };

@@ -18,7 +18,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::SandboxError;
+use crate::error::{Layer, SandboxError};
 use crate::facts::{Breach, CgroupVersion, RunFacts};
 use crate::memfile::{self, Sealed};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
@@ -65,8 +65,26 @@ pub struct HostFacts {
     pub piped_core_pattern: bool,
     /// Cgroups of dead predecessors that could not be removed, and why; for the log.
     pub leftovers: Vec<String>,
+    /// Capabilities that the spawner needs and lacks, without their prefix: then some runs would fail as if it were
+    /// the program's fault, so nothing is to be run.
+    pub lacking: Vec<String>,
     /// Pid of the spawner, for figures about it.
     pub spawner_pid: i32,
+}
+
+impl HostFacts {
+    /// Refuses a machine whose spawner lacks a capability: there some runs would fail as if the program were at fault.
+    ///
+    /// # Errors
+    /// The capabilities by name.
+    pub fn capable(&self) -> Result<(), SandboxError> {
+        if self.lacking.is_empty() {
+            return Ok(());
+        }
+        let names = self.lacking.join(", ");
+        let error = SandboxError::new(Layer::Capabilities, format!("the spawner lacks {names}"));
+        Err(error.hint("start the agent as root, with these in securityContext.capabilities.add"))
+    }
 }
 
 /// Agent to worker.

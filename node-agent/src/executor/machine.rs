@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::job::Job;
 use evaljob_sandbox::plan::HostPlan;
-use evaljob_sandbox::{SandboxError, Spawner};
+use evaljob_sandbox::{Launcher, SandboxError, Spawner};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::executor::book::{Missing, Resources};
@@ -44,16 +44,19 @@ impl Judge for Arc<Lanes> {
 pub struct SandboxMachine {
     plan: HostPlan,
     reserve: u64,
+    // Ends before the launcher does.
     spawner: Option<(Spawner, Arc<Lanes>)>,
+    launcher: Launcher,
 }
 
 impl SandboxMachine {
     /// A machine that is not started, with the slots of `plan`. `reserve`: bytes of the memory budget that runs never get.
-    pub fn new(plan: HostPlan, reserve: u64) -> Self {
+    pub fn new(launcher: Launcher, plan: HostPlan, reserve: u64) -> Self {
         Self {
             plan,
             reserve,
             spawner: None,
+            launcher,
         }
     }
 }
@@ -66,8 +69,10 @@ impl Machine for SandboxMachine {
             slots: lanes::sandbox_slots(self.plan.slots),
             ..self.plan.clone()
         };
-        let spawner = Spawner::start(plan).map_err(|error| missing(&error))?;
+        let spawner = self.launcher.spawn(plan);
+        let spawner = spawner.map_err(|error| missing(&error))?;
         let facts = spawner.facts();
+        facts.capable().map_err(|error| missing(&error))?;
         for leftover in &facts.leftovers {
             tracing::warn!(
                 leftover,
