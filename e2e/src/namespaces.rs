@@ -84,7 +84,10 @@ fn run_directory() -> Result<tempfile::TempDir> {
         .tempdir()
         .context("cannot make a directory")?;
     // Agents read their tokens in it without being root.
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
+    fs::set_permissions(
+        directory.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o711),
+    )?;
     fs::create_dir(log_directory(directory.path()))?;
     Ok(directory)
 }

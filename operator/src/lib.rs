@@ -28,3 +28,4 @@ pub mod status;
 pub mod status_writer;
 pub mod tls;
 pub mod ttl;
+pub mod warnings;

@@ -99,6 +99,7 @@ mod tests {
     use evaljob_crds::Condition;
     use evaljob_crds::status::{Enforcement, RunResult};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
 
     use super::*;
 
