@@ -12,7 +12,8 @@ CACHE := $(or $(EVALJOB_CACHE),$(HOME)/.cache/evaljob)
 VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
-PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl
+PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl \
+  containerd containernetworking-plugins iptables conntrack mmdebstrap
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -61,6 +62,11 @@ cluster: ## the test cluster's binary (six minutes once, then cached)
 	$(call say,cluster binary)
 	@e2e/cluster/build.sh
 
+.PHONY: toolbox
+toolbox: ## the Debian directory of the agent's toolbox image (two minutes once, then cached)
+	$(call say,toolbox)
+	@node-agent/toolbox/build.sh
+
 # Always the whole workspace: another selection of packages would mean other features, and everything compiled again.
 .PHONY: binaries
 binaries:
@@ -68,7 +74,7 @@ binaries:
 	@$(CARGO) build -q --workspace
 
 .PHONY: test-rust
-test-rust: cluster binaries ## unit tests, the sandbox, and end to end on a real API server
+test-rust: cluster toolbox binaries ## unit tests, the sandbox, and end to end on a real API server
 	$(call say,tests of all crates)
 	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace
 
@@ -79,6 +85,10 @@ test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc
 .PHONY: test-e2e
 test-e2e: cluster binaries ## the end-to-end tests alone
 	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e
+
+.PHONY: test-node
+test-node: cluster toolbox binaries ## the tests that need a kubelet alone
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test node
 
 .PHONY: test-humaneval
 test-humaneval: binaries ## 328 labelled programs through evaljob-agent run

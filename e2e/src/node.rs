@@ -1,207 +1,247 @@
-//! What an agent and its runs have on this machine: processes, cgroups, mounts.
+//! A real node beside the private control plane: containerd, runc, CNI plugins, kubelet, kube-proxy.
 //!
-//! In: the agent's process id while it runs. Out: what of it is still there later. A process is known by id and start
-//! time, a cgroup by its inode, so that a successor's are not taken for it. Sources: `proc(5)`, `cgroups(7)`.
+//! In: the cluster's directory and certificates. Out: a Node that is Ready and runs Pods from imported images; a second
+//! one shares kube-proxy and network namespace with the first, with its own containerd, cgroups and Pod addresses.
+//! Everything is of the run's own namespaces or below its directory: what these programs write to fixed paths lies in
+//! memory ([`start_all`] mounts it), the kernel's settings are shown to the kubelet as it wants them and stay as they
+//! are, and cgroups ([`crate::cgroups`]) are removed by the outer process. No image is ever pulled.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+mod config;
+mod runtime;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Node as NodeObject;
+use kube::{Api, Client};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::Mutex;
 
-/// What the sandbox calls its cgroups.
-const CGROUP: &str = "evaljob-";
+use crate::cgroups::Root;
+use crate::namespaces::{ADDRESS, log_directory};
+use crate::pki::Pki;
+use crate::process::Process;
+use crate::wait::{self, Seen};
 
-/// Processes and cgroups of an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Traces {
-    /// Process ids with their start times.
-    pub processes: BTreeSet<(u32, u64)>,
-    /// Directories with their inodes.
-    pub cgroups: BTreeSet<(PathBuf, u64)>,
-}
+/// Most nodes of one cluster; certificates are made for as many.
+pub const MOST: u8 = 2;
 
-impl Traces {
-    /// A process, all that descend from it, and the cgroups of the sandbox that these are in.
-    ///
-    /// # Errors
-    /// /proc or a cgroup cannot be read.
-    pub fn of(root: u32) -> Result<Self> {
-        let all = processes()?;
-        let mut found = BTreeSet::from([root]);
-        loop {
-            let more: Vec<u32> = all
-                .iter()
-                .filter(|(pid, seen)| found.contains(&seen.parent) && !found.contains(*pid))
-                .map(|(pid, _)| *pid)
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            found.extend(more);
-        }
-        let mounts = mounts()?;
-        let mut cgroups = BTreeSet::new();
-        for pid in &found {
-            cgroups.extend(cgroups_of(*pid, &mounts)?);
-        }
-        let start = |pid| all.get(&pid).map(|seen| (pid, seen.start));
-        Ok(Self {
-            processes: found.into_iter().filter_map(start).collect(),
-            cgroups,
-        })
-    }
+/// Longest until a node is Ready, beside a machine that compiles.
+const READY: Duration = Duration::from_secs(120);
 
-    /// What of it is still there.
-    ///
-    /// # Errors
-    /// /proc cannot be read.
-    pub fn left(&self) -> Result<Self> {
-        let all = processes()?;
-        let lives =
-            |(pid, start): &(u32, u64)| all.get(pid).is_some_and(|seen| seen.start == *start);
-        let exists = |(path, inode): &(PathBuf, u64)| {
-            fs::metadata(path).is_ok_and(|metadata| metadata.ino() == *inode)
-        };
-        Ok(Self {
-            processes: self
-                .processes
-                .iter()
-                .filter(|p| lives(p))
-                .copied()
-                .collect(),
-            cgroups: self.cgroups.iter().filter(|c| exists(c)).cloned().collect(),
-        })
-    }
+/// Programs of Debian's packages, and the package of each.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("containerd", "containerd"),
+    ("containerd-shim-runc-v2", "containerd"),
+    ("ctr", "containerd"),
+    ("runc", "runc"),
+    ("iptables", "iptables"),
+    ("conntrack", "conntrack"),
+];
 
-    /// Whether nothing is in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.processes.is_empty() && self.cgroups.is_empty()
-    }
-}
-
-/// Processes whose command line has this text among its arguments.
-///
-/// # Errors
-/// /proc cannot be read.
-pub fn processes_with(text: &str) -> Result<Vec<u32>> {
-    let mut found = Vec::new();
-    for pid in pids()? {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(text) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
-}
-
-/// Mounts of this mount namespace: root, place and file system of each.
-///
-/// # Errors
-/// /proc cannot be read.
-pub fn mounts() -> Result<BTreeSet<Mount>> {
-    let text = fs::read_to_string("/proc/self/mountinfo")?;
-    text.lines()
-        .map(|line| Mount::parse(line).with_context(|| format!("not a mount: {line}")))
-        .collect()
-}
-
-/// A mount.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mount {
-    root: String,
-    place: String,
-    kind: String,
-    options: String,
-}
-
-impl Mount {
-    fn parse(line: &str) -> Option<Self> {
-        let (mount, system) = line.split_once(" - ")?;
-        let mut mount = mount.split(' ').skip(3);
-        let mut system = system.split(' ');
-        Some(Self {
-            root: mount.next()?.to_owned(),
-            place: mount.next()?.to_owned(),
-            kind: system.next()?.to_owned(),
-            options: system.nth(1)?.to_owned(),
-        })
-    }
-
-    /// Whether it is the hierarchy that `/proc/PID/cgroup` calls by these controllers.
-    fn carries(&self, controllers: &str) -> bool {
-        if controllers.is_empty() {
-            return self.kind == "cgroup2";
-        }
-        let own: Vec<&str> = self.options.split(',').collect();
-        self.kind == "cgroup" && controllers.split(',').all(|one| own.contains(&one))
-    }
-}
-
+/// A running node; dropping it ends its programs.
 #[derive(Debug)]
-struct Seen {
-    parent: u32,
-    start: u64,
+pub struct Node {
+    name: String,
+    directory: PathBuf,
+    cgroup: PathBuf,
+    containerd: Mutex<Process>,
+    kubelet: Mutex<Process>,
+    _proxy: Option<Process>,
+    imported: Mutex<BTreeSet<String>>,
 }
 
-fn pids() -> Result<Vec<u32>> {
-    let mut pids = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        pids.extend(
-            entry?
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<u32>().ok()),
-        );
+/// Name of the node with this number, from 1.
+#[must_use]
+pub fn name(number: u8) -> String {
+    format!("worker-{number}")
+}
+
+/// Starts nodes 1 to `count` and waits until they are Ready.
+///
+/// # Errors
+/// A program is missing, does not start, or a node is not Ready in time.
+pub async fn start_all(
+    directory: &Path,
+    pki: &Pki,
+    client: &Client,
+    count: u8,
+) -> Result<Vec<Node>> {
+    ensure!(count <= MOST, "{count} nodes; there are names for {MOST}");
+    missing_programs()?;
+    let root = Root::of_this_run()?;
+    hide_fixed_paths(directory)?;
+    let mut nodes = Vec::new();
+    for number in 1..=count {
+        nodes.push(Node::start(directory, pki, &root, number).await?);
     }
-    Ok(pids)
+    for node in &nodes {
+        node.ready(client).await?;
+    }
+    Ok(nodes)
 }
 
-/// Every process; what ends meanwhile is left out, and so is what is dead and only waits to be reaped.
-fn processes() -> Result<BTreeMap<u32, Seen>> {
-    let mut all = BTreeMap::new();
-    for pid in pids()? {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name, in brackets, may hold anything; state is field 3, parent 4, start time 22.
-        let Some((_, rest)) = stat.rsplit_once(") ") else {
-            continue;
+/// Says which packages are missing.
+fn missing_programs() -> Result<()> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let there = |program: &str| env::split_paths(&paths).any(|path| path.join(program).is_file());
+    let mut missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !there(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if !Path::new(config::CNI_PLUGINS).join("ptp").is_file() {
+        missing.push("containernetworking-plugins");
+    }
+    missing.dedup();
+    ensure!(
+        missing.is_empty(),
+        "a node needs these packages: {} (hint: make deps)",
+        missing.join(" ")
+    );
+    Ok(())
+}
+
+/// Puts memory over the directories in which containerd's shims, CNI and the kubelet write whatever their flags say,
+/// and the kubelet's own values over the settings that it would change for the whole machine.
+fn hide_fixed_paths(directory: &Path) -> Result<()> {
+    ensure!(
+        !["/run", "/var/lib", "/var/log"]
+            .iter()
+            .any(|path| directory.starts_with(path)),
+        "{} would be hidden (hint: TMPDIR=/tmp)",
+        directory.display()
+    );
+    let mut script = String::from("set -e\n");
+    for path in ["/run", "/var/lib", "/var/log"] {
+        script.push_str(&format!("mount -t tmpfs -o mode=755 tmpfs {path}\n"));
+    }
+    for (setting, value) in config::KERNEL_SETTINGS {
+        let file = directory.join(setting.replace('/', "."));
+        fs::write(&file, format!("{value}\n"))?;
+        script.push_str(&format!(
+            "mount --bind {} /proc/sys/{setting}\n",
+            file.display()
+        ));
+    }
+    let output = Command::new("bash").args(["-c", &script]).output()?;
+    ensure!(
+        output.status.success(),
+        "cannot mount: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+impl Node {
+    async fn start(cluster: &Path, pki: &Pki, root: &Root, number: u8) -> Result<Self> {
+        let name = name(number);
+        let directory = cluster.join(&name);
+        let cgroup = root.child(&name)?;
+        let logs = log_directory(cluster);
+        config::write(&directory, pki, &cgroup, number)?;
+        let mut containerd = Process::start(
+            &format!("{name}.containerd"),
+            &logs,
+            config::containerd(&directory),
+        )?;
+        runtime::serving(&directory, &mut containerd).await?;
+        let pause = runtime::pause_image()?;
+        runtime::import(&directory, &pause).await?;
+        let kubelet = Process::start(
+            &format!("{name}.kubelet"),
+            &logs,
+            config::kubelet(&directory, pki, number),
+        )?;
+        let proxy = if number == 1 {
+            Some(Process::start("kube-proxy", &logs, config::proxy(pki))?)
+        } else {
+            None
         };
-        let fields: Vec<&str> = rest.split(' ').collect();
-        if let [state, parent, ..] = fields[..]
-            && let Some(start) = fields.get(19)
-            && state != "Z"
-        {
-            let (parent, start) = (parent.parse()?, start.parse()?);
-            all.insert(pid, Seen { parent, start });
-        }
+        Ok(Self {
+            name,
+            directory,
+            cgroup,
+            containerd: Mutex::new(containerd),
+            kubelet: Mutex::new(kubelet),
+            _proxy: proxy,
+            imported: Mutex::default(),
+        })
     }
-    Ok(all)
-}
 
-fn cgroups_of(pid: u32, mounts: &BTreeSet<Mount>) -> Result<Vec<(PathBuf, u64)>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
-            continue;
-        };
-        if !path
-            .split('/')
-            .any(|component| component.starts_with(CGROUP))
-        {
-            continue;
-        }
-        let carrier = mounts.iter().find(|mount| mount.carries(controllers));
-        let mount = carrier.with_context(|| format!("no mount of the cgroups {controllers:?}"))?;
-        let below = Path::new(path).strip_prefix(&mount.root)?;
-        let directory = Path::new(&mount.place).join(below);
-        let inode = fs::metadata(&directory)
-            .with_context(|| format!("no {}", directory.display()))?
-            .ino();
-        found.push((directory, inode));
+    /// Its name in the cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
-    Ok(found)
+
+    /// Address of all nodes.
+    #[must_use]
+    pub fn address(&self) -> &'static str {
+        ADDRESS
+    }
+
+    /// Waits until the Node is Ready.
+    ///
+    /// # Errors
+    /// The kubelet or containerd ends, or the time is over.
+    pub async fn ready(&self, client: &Client) -> Result<()> {
+        let nodes = Api::<NodeObject>::all(client.clone());
+        wait::until(
+            &format!("node {} to be Ready", self.name),
+            READY,
+            || async {
+                self.containerd.lock().await.check_alive()?;
+                self.kubelet.lock().await.check_alive()?;
+                let Some(node) = nodes.get_opt(&self.name).await? else {
+                    return Ok(Seen::NotYet("no Node".into()));
+                };
+                let ready = node
+                    .status
+                    .and_then(|status| status.conditions)
+                    .and_then(|all| all.into_iter().find(|one| one.type_ == "Ready"));
+                Ok(match ready {
+                    Some(ready) if ready.status == "True" => Seen::Yes(()),
+                    Some(ready) => Seen::NotYet(ready.message.unwrap_or_default()),
+                    None => Seen::NotYet("no condition Ready".into()),
+                })
+            },
+        )
+        .await
+    }
+
+    /// Makes an image known to this node, once.
+    ///
+    /// # Errors
+    /// A file of the image is missing, or containerd refuses the archive.
+    pub async fn import(&self, image: &crate::images::Image) -> Result<()> {
+        // Held throughout: a second caller needs the image, not the beginning of its import.
+        let mut imported = self.imported.lock().await;
+        if !imported.contains(&image.reference) {
+            runtime::import(&self.directory, image).await?;
+            imported.insert(image.reference.clone());
+        }
+        Ok(())
+    }
+
+    /// Ends the node as a power failure would: nothing is drained, nobody is told.
+    ///
+    /// # Errors
+    /// A program cannot be killed.
+    pub async fn kill(&self) -> Result<()> {
+        self.kubelet.lock().await.kill().await?;
+        self.containerd.lock().await.kill().await?;
+        let mut processes = crate::cgroups::processes(&self.cgroup)?;
+        processes.extend(runtime::shims(&self.directory)?);
+        for process in processes {
+            let pid = Pid::from_raw(process).context("not a PID")?;
+            // It may have ended with another one of them.
+            let _gone = kill_process(pid, Signal::KILL);
+        }
+        Ok(())
+    }
 }

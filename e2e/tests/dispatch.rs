@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::metrics::Requests;
-use evaljob_e2e::node::{self, Traces};
+use evaljob_e2e::traces::{self, Traces};
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use libtest_mimic::Trial;
@@ -223,7 +223,7 @@ async fn a_job_that_is_cancelled_or_deleted_ends(case: Case) -> Result<()> {
 }
 
 async fn a_job_runs_again_when_its_agent_is_killed(case: Case) -> Result<()> {
-    let mounts = node::mounts()?;
+    let mounts = traces::mounts()?;
     let installation = Installation::start(&case).await?;
     let mut agent = installation
         .agent(&format!("{}-n1", case.namespace()), 2)
@@ -258,7 +258,7 @@ async fn a_job_runs_again_when_its_agent_is_killed(case: Case) -> Result<()> {
         })
     })
     .await?;
-    assert_eq!(node::mounts()?, mounts);
+    assert_eq!(traces::mounts()?, mounts);
     let status = &job.data["status"];
     assert_eq!(status["verdict"], "Completed", "{status}");
     assert_eq!(status["attempt"], 2, "{status}");

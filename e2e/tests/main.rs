@@ -23,8 +23,14 @@ mod wrong_tokens;
 
 use std::process::ExitCode;
 
+use evaljob_e2e::control_plane::Options;
+
 fn main() -> anyhow::Result<ExitCode> {
-    evaljob_e2e::suite::run([
+    let options = Options {
+        audit: true,
+        nodes: 0,
+    };
+    let trials = [
         admission::tests(),
         agent_tokens::tests(),
         apply::tests(),
@@ -42,5 +48,6 @@ fn main() -> anyhow::Result<ExitCode> {
         sizes::tests(),
         status_rules::tests(),
         wrong_tokens::tests(),
-    ])
+    ];
+    evaljob_e2e::suite::run(options, trials)
 }
