@@ -67,6 +67,18 @@ toolbox: ## the Debian directory of the agent's toolbox image (two minutes once,
 	$(call say,toolbox)
 	@node-agent/toolbox/build.sh
 
+# Built without a daemon; `buildah push` or `buildah push IMAGE oci-archive:FILE` takes them on.
+IMAGES := $(or $(REGISTRY),registry.evaljob.dev)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+.PHONY: images
+images: build toolbox ## container images of operator, agent and agent with toolbox, by buildah (REGISTRY=...)
+	@command -v buildah >/dev/null || { echo "buildah is missing: apt-get install buildah" >&2; exit 1; }
+	$(call say,images)
+	@buildah build -q -f operator/Dockerfile -t $(IMAGES)/evaljob-operator:$(VERSION) $(RELEASE)
+	@buildah build -q -f node-agent/Dockerfile -t $(IMAGES)/evaljob-agent:$(VERSION) $(RELEASE)
+	@buildah build -q -f node-agent/toolbox/Dockerfile --build-context toolbox=$$(node-agent/toolbox/build.sh) \
+	  -t $(IMAGES)/evaljob-agent:$(VERSION)-toolbox $(RELEASE)
+
 # Always the whole workspace: another selection of packages would mean other features, and everything compiled again.
 .PHONY: binaries
 binaries:

@@ -21,9 +21,17 @@ pub struct Root {
     hierarchies: Vec<PathBuf>,
 }
 
-/// A name no other run has, which says whose it is.
-pub(crate) fn new_name() -> String {
-    format!("{PREFIX}{}", std::process::id())
+/// A name no other run has, which says whose it is: PID namespace and PID of the outer process.
+pub(crate) fn new_name() -> Result<String> {
+    Ok(format!("{}{}", own_prefix()?, std::process::id()))
+}
+
+/// PIDs mean something only beside the namespace they are of.
+fn own_prefix() -> Result<String> {
+    let namespace = fs::read_link("/proc/self/ns/pid")?;
+    let namespace = namespace.to_string_lossy();
+    let number: String = namespace.chars().filter(char::is_ascii_digit).collect();
+    Ok(format!("{PREFIX}{number}-"))
 }
 
 impl Root {
@@ -119,11 +127,12 @@ pub fn processes(cgroup: &Path) -> Result<Vec<i32>> {
 /// # Errors
 /// One of the run's own is still there after some seconds.
 pub(crate) fn remove(name: &str) -> Result<()> {
+    let prefix = own_prefix()?;
     for hierarchy in hierarchies().unwrap_or_default() {
         for entry in fs::read_dir(&hierarchy)?.filter_map(Result::ok) {
             let other = entry.file_name().to_string_lossy().into_owned();
             let abandoned = other
-                .strip_prefix(PREFIX)
+                .strip_prefix(&prefix)
                 .and_then(|pid| pid.parse::<u32>().ok())
                 .is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
             if abandoned && other != name {

@@ -72,7 +72,7 @@ pub fn enter(prepare: impl FnOnce() -> Result<()>) -> Result<Entered> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let cgroup = cgroups::new_name();
+    let cgroup = cgroups::new_name()?;
     let code = runtime.block_on(run_inside(directory.path(), &kubebox, &cgroup));
     // Whatever it ended of: nobody is left in them.
     cgroups::remove(&cgroup)?;

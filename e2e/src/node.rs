@@ -228,6 +228,16 @@ impl Node {
         Ok(())
     }
 
+    /// PIDs of its Pods and of what containerd started for them.
+    ///
+    /// # Errors
+    /// The cgroups cannot be read.
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        let mut processes = crate::cgroups::processes(&self.cgroup)?;
+        processes.extend(runtime::shims(&self.directory)?);
+        Ok(processes)
+    }
+
     /// Ends the node as a power failure would: nothing is drained, nobody is told.
     ///
     /// # Errors
@@ -235,9 +245,7 @@ impl Node {
     pub async fn kill(&self) -> Result<()> {
         self.kubelet.lock().await.kill().await?;
         self.containerd.lock().await.kill().await?;
-        let mut processes = crate::cgroups::processes(&self.cgroup)?;
-        processes.extend(runtime::shims(&self.directory)?);
-        for process in processes {
+        for process in self.processes()? {
             let pid = Pid::from_raw(process).context("not a PID")?;
             // It may have ended with another one of them.
             let _gone = kill_process(pid, Signal::KILL);

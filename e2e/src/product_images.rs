@@ -12,13 +12,16 @@ use crate::programs;
 
 /// Where no registry is: what is not imported is not found.
 pub const REGISTRY: &str = "registry.local";
-/// Tag of all images of a run.
+/// Tag of operator and agent.
 pub const TAG: &str = "e2e";
+
+/// Tag of the agent's variant with the toolbox.
+pub const TOOLBOX_TAG: &str = "e2e-toolbox";
 
 /// Reference of an image of the product.
 #[must_use]
-pub fn reference(name: &str) -> String {
-    format!("{REGISTRY}/{name}:{TAG}")
+pub fn reference(name: &str, tag: &str) -> String {
+    format!("{REGISTRY}/{name}:{tag}")
 }
 
 /// `evaljob-operator`: one static file, as nobody.
@@ -27,7 +30,7 @@ pub fn reference(name: &str) -> String {
 /// The binary is missing.
 pub fn operator() -> Result<Image> {
     Ok(Image {
-        reference: reference("evaljob-operator"),
+        reference: reference("evaljob-operator", TAG),
         base: None,
         programs: vec![(programs::product("evaljob-operator")?, "/evaljob-operator")],
         entrypoint: vec!["/evaljob-operator"],
@@ -41,7 +44,7 @@ pub fn operator() -> Result<Image> {
 /// The binary is missing.
 pub fn agent() -> Result<Image> {
     Ok(Image {
-        reference: reference("evaljob-agent"),
+        reference: reference("evaljob-agent", TAG),
         base: None,
         programs: vec![(programs::product("evaljob-agent")?, "/evaljob-agent")],
         entrypoint: vec!["/evaljob-agent"],
@@ -49,13 +52,13 @@ pub fn agent() -> Result<Image> {
     })
 }
 
-/// `evaljob-agent-toolbox`: the agent above a Debian directory at /toolbox.
+/// The variant with the toolbox: the agent above a Debian directory at /toolbox.
 ///
 /// # Errors
 /// The binary or the layer is missing.
 pub fn agent_toolbox(toolbox: &Path) -> Result<Image> {
     Ok(Image {
-        reference: reference("evaljob-agent-toolbox"),
+        reference: reference("evaljob-agent", TOOLBOX_TAG),
         base: Some(images::toolbox_layer(toolbox)?),
         ..agent()?
     })

@@ -1,6 +1,9 @@
 //! Every test that needs Pods that run: one file a behaviour, on real kubelets beside a control plane of its own.
 
+mod cleanup;
+mod images;
 mod pods;
+mod two_nodes;
 
 use std::process::ExitCode;
 
@@ -9,7 +12,15 @@ use evaljob_e2e::control_plane::Options;
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options {
         audit: false,
-        nodes: 1,
+        nodes: 2,
     };
-    evaljob_e2e::suite::run(options, [pods::tests()])
+    evaljob_e2e::suite::run(
+        options,
+        [
+            images::tests(),
+            pods::tests(),
+            cleanup::tests(),
+            two_nodes::tests(),
+        ],
+    )
 }

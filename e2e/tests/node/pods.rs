@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 async fn the_operator_starts_in_an_empty_image_as_nobody(case: Case) -> Result<()> {
     import(&case, &product_images::operator()?).await?;
-    let image = product_images::reference("evaljob-operator");
+    let image = product_images::reference("evaljob-operator", product_images::TAG);
     let security = json!({
         "runAsNonRoot": true,
         "readOnlyRootFilesystem": true,
@@ -99,7 +99,7 @@ fn agent_pod(arguments: &[&str]) -> Value {
     });
     let container = json!({
         "name": "agent",
-        "image": product_images::reference("evaljob-agent-toolbox"),
+        "image": product_images::reference("evaljob-agent", product_images::TOOLBOX_TAG),
         "imagePullPolicy": "Never",
         "args": arguments,
         "securityContext": security,
@@ -114,7 +114,7 @@ async fn toolbox(case: &Case) -> Result<()> {
     import(case, &product_images::agent_toolbox(&directory)?).await
 }
 
-async fn import(case: &Case, image: &Image) -> Result<()> {
+pub(crate) async fn import(case: &Case, image: &Image) -> Result<()> {
     let start = Instant::now();
     for node in case.cluster().nodes() {
         node.import(image).await?;
@@ -127,13 +127,19 @@ async fn import(case: &Case, image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Runs a Pod to its end; returns the log of its only container, and fails where it does not end with 0.
-async fn run(case: &Case, name: &str, spec: Value) -> Result<String> {
+/// Waits for what every Pod of the namespace needs.
+pub(crate) async fn account(case: &Case) -> Result<()> {
     let accounts = Api::<ServiceAccount>::namespaced(case.client(), case.namespace());
     wait::until("the namespace's account", PATIENCE, || async {
         Ok(Seen::some(accounts.get_opt("default").await?, "none"))
     })
-    .await?;
+    .await
+    .map(drop)
+}
+
+/// Runs a Pod to its end; returns the log of its only container, and fails where it does not end with 0.
+async fn run(case: &Case, name: &str, spec: Value) -> Result<String> {
+    account(case).await?;
     let mut pod = json!({"metadata": {"name": name}, "spec": spec});
     pod["spec"]["restartPolicy"] = "Never".into();
     pod["spec"]["automountServiceAccountToken"] = false.into();
