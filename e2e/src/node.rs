@@ -47,7 +47,10 @@ const PROGRAMS: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub struct Node {
     name: String,
+    number: u8,
+    pki: Pki,
     directory: PathBuf,
+    logs: PathBuf,
     cgroup: PathBuf,
     containerd: Mutex<Process>,
     kubelet: Mutex<Process>,
@@ -144,19 +147,10 @@ impl Node {
         let cgroup = root.child(&name)?;
         let logs = log_directory(cluster);
         config::write(&directory, pki, &cgroup, number)?;
-        let mut containerd = Process::start(
-            &format!("{name}.containerd"),
-            &logs,
-            config::containerd(&directory),
-        )?;
+        let mut containerd = start_containerd(&name, &logs, &directory)?;
         runtime::serving(&directory, &mut containerd).await?;
-        let pause = runtime::pause_image()?;
-        runtime::import(&directory, &pause).await?;
-        let kubelet = Process::start(
-            &format!("{name}.kubelet"),
-            &logs,
-            config::kubelet(&directory, pki, number),
-        )?;
+        runtime::import(&directory, &runtime::pause_image()?).await?;
+        let kubelet = start_kubelet(&logs, &directory, pki, number)?;
         let proxy = if number == 1 {
             Some(Process::start("kube-proxy", &logs, config::proxy(pki))?)
         } else {
@@ -164,7 +158,10 @@ impl Node {
         };
         Ok(Self {
             name,
+            number,
+            pki: pki.clone(),
             directory,
+            logs,
             cgroup,
             containerd: Mutex::new(containerd),
             kubelet: Mutex::new(kubelet),
@@ -252,4 +249,27 @@ impl Node {
         }
         Ok(())
     }
+
+    /// Starts a killed node again, and waits until containerd serves; [`Node::ready`] waits for the rest.
+    ///
+    /// # Errors
+    /// A program does not start.
+    pub async fn start_again(&self) -> Result<()> {
+        let mut containerd = start_containerd(&self.name, &self.logs, &self.directory)?;
+        runtime::serving(&self.directory, &mut containerd).await?;
+        *self.containerd.lock().await = containerd;
+        let kubelet = start_kubelet(&self.logs, &self.directory, &self.pki, self.number)?;
+        *self.kubelet.lock().await = kubelet;
+        Ok(())
+    }
+}
+
+fn start_containerd(name: &str, logs: &Path, directory: &Path) -> Result<Process> {
+    let command = config::containerd(directory);
+    Process::start(&format!("{name}.containerd"), logs, command)
+}
+
+fn start_kubelet(logs: &Path, directory: &Path, pki: &Pki, number: u8) -> Result<Process> {
+    let command = config::kubelet(directory, pki, number);
+    Process::start(&format!("{}.kubelet", name(number)), logs, command)
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -36,6 +37,8 @@ async fn sigterm_removes_everything_of_a_node_whose_pod_runs(case: Case) -> Resu
         .env_remove("EVALJOB_E2E_DIRECTORY")
         .env_remove("EVALJOB_E2E_CGROUP")
         .env("TMPDIR", temporary.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     wait::until("a Pod on a node", PATIENCE, || async {

@@ -15,11 +15,25 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What the agent's container has, and nothing more.
+const CAPABILITIES: [&str; 6] = [
+    "SYS_ADMIN",
+    "SETUID",
+    "SETGID",
+    "DAC_OVERRIDE",
+    "CHOWN",
+    "FOWNER",
+];
+
+/// Those of them whose loss every job meets.
+const MISSED_BY_EVERY_JOB: [&str; 4] = ["SYS_ADMIN", "SETUID", "SETGID", "DAC_OVERRIDE"];
+
 pub(crate) fn tests() -> Vec<Trial> {
     trials![
         the_operator_starts_in_an_empty_image_as_nobody,
         doctor_is_green_in_a_pod_with_six_capabilities,
         the_smallest_job_is_judged_in_a_pod,
+        without_any_one_of_four_capabilities_no_job_runs,
     ]
 }
 
@@ -52,12 +66,56 @@ async fn doctor_is_green_in_a_pod_with_six_capabilities(case: Case) -> Result<()
 
 async fn the_smallest_job_is_judged_in_a_pod(case: Case) -> Result<()> {
     toolbox(&case).await?;
-    let manifest = programs::checkout("examples/hello.yaml");
-    let manifest = manifest.to_str().context("a path that is not text")?;
+    example(&case, "hello.yaml").await?;
+    let log = run(&case, "hello", job_pod("hello.yaml")?).await?;
+    let line: Value = serde_json::from_str(&log).with_context(|| log.clone())?;
+    assert_eq!(line["status"]["verdict"], "Accepted", "{log}");
+    Ok(())
+}
+
+async fn without_any_one_of_four_capabilities_no_job_runs(case: Case) -> Result<()> {
+    toolbox(&case).await?;
+    // With a step: what it leaves is owned by the run and lies below each test.
+    example(&case, "c-compile-and-test.yaml").await?;
+    let whole = run(&case, "whole", job_pod("c-compile-and-test.yaml")?).await?;
+    ensure!(whole.contains("Accepted"), "{whole}");
+    let runs = MISSED_BY_EVERY_JOB.map(|missing| {
+        let case = case.clone();
+        async move {
+            let mut pod = job_pod("c-compile-and-test.yaml")?;
+            let left: Vec<&str> = CAPABILITIES
+                .into_iter()
+                .filter(|capability| *capability != missing)
+                .collect();
+            pod["containers"][0]["securityContext"]["capabilities"]["add"] = left.into();
+            let name = missing.to_lowercase().replace('_', "-");
+            let (phase, log) = end(&case, &format!("no-{name}"), pod).await?;
+            anyhow::Ok(format!("{missing}: {phase} {}", log.trim_end()))
+        }
+    });
+    let ends = futures::future::try_join_all(runs).await?;
+    let harmless: Vec<&String> = ends
+        .iter()
+        .filter(|end| !end.contains(": Failed ") || !end.contains("InfrastructureError"))
+        .collect();
+    ensure!(harmless.is_empty(), "not missed: {harmless:#?}");
+    Ok(())
+}
+
+/// An example as a ConfigMap, for [`job_pod`].
+async fn example(case: &Case, file: &str) -> Result<()> {
+    let path = programs::checkout("examples").join(file);
+    let path = path.to_str().context("a path that is not text")?;
     case.kubectl()
-        .ok(&["create", "configmap", "manifests", "--from-file", manifest])
-        .await?;
-    let mut pod = agent_pod(&[
+        .ok(&["create", "configmap", "manifests", "--from-file", path])
+        .await
+        .map(drop)
+}
+
+/// The agent's Pod with `evaljob-agent run` of an example.
+fn job_pod(file: &str) -> Result<Value> {
+    let path = format!("/manifests/{file}");
+    let arguments = [
         "run",
         "--allow-cgroup-v1",
         "--rootfs",
@@ -65,16 +123,14 @@ async fn the_smallest_job_is_judged_in_a_pod(case: Case) -> Result<()> {
         "-o",
         "json",
         "-f",
-        "/manifests/hello.yaml",
-    ]);
+        &path,
+    ];
+    let mut pod = agent_pod(&arguments);
     let volume = json!({"name": "manifests", "configMap": {"name": "manifests"}});
     let mount = json!({"name": "manifests", "mountPath": "/manifests"});
     append(&mut pod["volumes"], volume)?;
     append(&mut pod["containers"][0]["volumeMounts"], mount)?;
-    let log = run(&case, "hello", pod).await?;
-    let line: Value = serde_json::from_str(&log).with_context(|| log.clone())?;
-    assert_eq!(line["status"]["verdict"], "Accepted", "{log}");
-    Ok(())
+    Ok(pod)
 }
 
 fn append(list: &mut Value, item: Value) -> Result<()> {
@@ -84,17 +140,9 @@ fn append(list: &mut Value, item: Value) -> Result<()> {
 
 /// The agent in a Pod as the chart makes it: six capabilities, no other privilege, nothing writable but /tmp.
 fn agent_pod(arguments: &[&str]) -> Value {
-    let capabilities = [
-        "SYS_ADMIN",
-        "SETUID",
-        "SETGID",
-        "DAC_OVERRIDE",
-        "CHOWN",
-        "FOWNER",
-    ];
     let security = json!({
         "readOnlyRootFilesystem": true,
-        "capabilities": {"drop": ["ALL"], "add": capabilities},
+        "capabilities": {"drop": ["ALL"], "add": CAPABILITIES},
         "seccompProfile": {"type": "Unconfined"},
     });
     let container = json!({
@@ -139,6 +187,15 @@ pub(crate) async fn account(case: &Case) -> Result<()> {
 
 /// Runs a Pod to its end; returns the log of its only container, and fails where it does not end with 0.
 async fn run(case: &Case, name: &str, spec: Value) -> Result<String> {
+    let (phase, log) = end(case, name, spec).await?;
+    if phase != "Succeeded" {
+        bail!("Pod {name} {phase}: {log}");
+    }
+    Ok(log)
+}
+
+/// Runs a Pod to its end; returns its phase and the log of its only container.
+async fn end(case: &Case, name: &str, spec: Value) -> Result<(String, String)> {
     account(case).await?;
     let mut pod = json!({"metadata": {"name": name}, "spec": spec});
     pod["spec"]["restartPolicy"] = "Never".into();
@@ -157,8 +214,5 @@ async fn run(case: &Case, name: &str, spec: Value) -> Result<String> {
     })
     .await?;
     let log = case.kubectl().ok(&["logs", name]).await?;
-    if phase != "Succeeded" {
-        bail!("Pod {name} {phase}: {log}");
-    }
-    Ok(log)
+    Ok((phase, log))
 }

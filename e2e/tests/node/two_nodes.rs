@@ -16,7 +16,6 @@ use crate::pods;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn tests() -> Vec<Trial> {
-    // The last of the file: the second node does not come back.
     trials_alone![a_killed_node_is_seen_and_nothing_of_it_runs_on]
 }
 
@@ -79,5 +78,7 @@ async fn a_killed_node_is_seen_and_nothing_of_it_runs_on(case: Case) -> Result<(
         })
     })
     .await?;
-    nodes[0].ready(&case.client()).await
+    nodes[0].ready(&case.client()).await?;
+    dead.start_again().await?;
+    dead.ready(&case.client()).await
 }
