@@ -11,7 +11,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::node;
+use crate::traces;
 
 /// A directory with empty files.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Barrier {
     /// # Errors
     /// /proc cannot be read.
     pub fn waiting(&self, name: &str) -> Result<Vec<u32>> {
-        node::processes_with(&waits_for(name))
+        traces::processes_with(&waits_for(name))
     }
 
     /// Lets those that wait for `name` go on, and later ones pass.

@@ -325,7 +325,8 @@ mod tests {
     #[test]
     fn a_run_sees_the_cpus_of_its_slots_and_exactly_as_many_as_it_asks_for() {
         let all = [2, 3, 5, 7];
-        let rows: [(&str, &[u32], u32, Option<&[usize]>); 7] = [
+        type Row = (&'static str, &'static [u32], u32, Option<&'static [usize]>);
+        let rows: [Row; 7] = [
             ("its own", &[1], 1, Some(&[3])),
             ("slots beyond the CPUs begin again", &[6], 1, Some(&[5])),
             ("those it holds", &[0, 3], 2, Some(&[2, 7])),
