@@ -12,7 +12,8 @@ CACHE := $(or $(EVALJOB_CACHE),$(HOME)/.cache/evaljob)
 VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
-PACKAGES := gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy python3-venv default-jdk-headless nodejs perl
+PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl \
+  containerd containernetworking-plugins iptables conntrack mmdebstrap
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -66,6 +67,23 @@ cluster: ## the test cluster's binary (six minutes once, then cached)
 	$(call say,cluster binary)
 	@e2e/cluster/build.sh
 
+.PHONY: toolbox
+toolbox: ## the Debian directory of the agent's toolbox image (two minutes once, then cached)
+	$(call say,toolbox)
+	@node-agent/toolbox/build.sh
+
+# Built without a daemon; `buildah push` or `buildah push IMAGE oci-archive:FILE` takes them on.
+IMAGES := $(or $(REGISTRY),registry.evaljob.dev)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+.PHONY: images
+images: build toolbox ## container images of operator, agent and agent with toolbox, by buildah (REGISTRY=...)
+	@command -v buildah >/dev/null || { echo "buildah is missing: apt-get install buildah" >&2; exit 1; }
+	$(call say,images)
+	@buildah build -q -f operator/Dockerfile -t $(IMAGES)/evaljob-operator:$(VERSION) $(RELEASE)
+	@buildah build -q -f node-agent/Dockerfile -t $(IMAGES)/evaljob-agent:$(VERSION) $(RELEASE)
+	@buildah build -q -f node-agent/toolbox/Dockerfile --build-context toolbox=$$(node-agent/toolbox/build.sh) \
+	  -t $(IMAGES)/evaljob-agent:$(VERSION)-toolbox $(RELEASE)
+
 # Always the whole workspace: another selection of packages would mean other features, and everything compiled again.
 .PHONY: binaries
 binaries:
@@ -73,7 +91,7 @@ binaries:
 	@$(CARGO) build -q --workspace
 
 .PHONY: test-rust
-test-rust: cluster binaries ## unit tests, the sandbox, and end to end on a real API server
+test-rust: cluster toolbox binaries ## unit tests, the sandbox, and end to end on a real API server
 	$(call say,tests of all crates)
 	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace
 
@@ -84,6 +102,10 @@ test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc
 .PHONY: test-e2e
 test-e2e: cluster binaries ## the end-to-end tests alone
 	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e
+
+.PHONY: test-node
+test-node: cluster toolbox binaries ## the tests that need a kubelet alone
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test node
 
 .PHONY: test-humaneval
 test-humaneval: binaries ## 328 labelled programs through evaljob-agent run
@@ -97,13 +119,26 @@ test-cases: binaries ## cases from public bug reports and the examples through e
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
 .PHONY: bench
-bench: deps ## start of a program beside posix_spawn and bubblewrap
-	$(CARGO) bench -q -p evaljob-sandbox --bench start
+bench: deps cluster ## start beside posix_spawn and bubblewrap; jobs/s and latency through the cluster; memory
+	$(call say,build)
+	@$(CARGO) build --release -q --workspace --bins
+	$(call say,start of a program)
+	@$(CARGO) bench -q -p evaljob-sandbox --bench start
+	$(call say,through the cluster)
+	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
+
+# Its first process is bash, which reaps what is orphaned: a zombie would count as left behind.
+.PHONY: soak
+soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; dispatch under failures, five times
+	$(call say,soak: $(or $(JOBS),10000) jobs)
+	@unshare --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' - /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
+	$(call say,soak: dispatch)
+	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: || exit 1; done
 
 .PHONY: audit
 audit: ## advisories, licences, sources (installs cargo-deny)
 	@command -v cargo-deny >/dev/null || $(CARGO) install -q --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny check --hide-inclusion-graph
 
 .PHONY: clean
 clean: ## build output of this checkout

@@ -2,9 +2,11 @@
 
 In: the agent's path and a text of EvalJob documents. Out: exit code, the JSON lines of stdout, stderr.
 It never interprets a verdict. It fails when a process of a finished run is still alive: each status names the
-host uid its run had, and no process of that uid may be left when the agent has ended.
+host uid its run had, and no process of that uid that descends from here may be left when the agent has ended. Orphans
+come here as to init (PR_SET_CHILD_SUBREAPER, prctl(2)), so that runs of another agent beside are told apart.
 """
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -12,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+
+PR_SET_CHILD_SUBREAPER = 36
+if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
 
 
 @dataclasses.dataclass
@@ -91,14 +97,21 @@ class PeakMemory:
 
 
 def processes_of(uids):
-    """Living processes whose real uid is one of these, as "pid name"."""
-    found = []
+    """Living processes below this one whose real uid is one of these, as "pid name"."""
+    processes = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/status", encoding="utf-8", errors="replace") as status:
                 fields = dict(line.split(":", 1) for line in status if ":" in line)
         except OSError:
             continue
-        if int(fields["Uid"].split()[0]) in uids:
-            found.append(f"{entry} {fields['Name'].strip()}")
-    return found
+        processes[int(entry)] = int(fields["PPid"]), int(fields["Uid"].split()[0]), fields["Name"].strip()
+
+    def is_ours(pid):
+        while pid in processes:
+            pid = processes[pid][0]
+            if pid == os.getpid():
+                return True
+        return False
+
+    return [f"{pid} {name}" for pid, (_, uid, name) in processes.items() if uid in uids and is_ours(pid)]

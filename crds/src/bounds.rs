@@ -35,6 +35,9 @@ pub const COMPONENT: usize = 255;
 pub const INLINE: usize = 256 << 10;
 /// All inline bytes of a spec together.
 pub const INLINE_TOTAL: usize = 512 << 10;
+/// Names and groups of tests and paths of files together. The API server writes names and paths a second time, into
+/// metadata.managedFields, so that a job with all of them as long as they may be would outgrow its object.
+pub const NAMES_TOTAL: usize = 64 << 10;
 /// All inputs of a job, decoded, after references are read.
 pub const INPUT_TOTAL: usize = 32 << 20;
 /// An OCI reference.

@@ -41,11 +41,18 @@ pub fn infra_retry_limit(spec: &EvalJobSpec) -> u32 {
 }
 
 fn sum_of_limits(spec: &EvalJobSpec) -> Duration {
-    let steps = spec.steps.iter().fold(Duration::ZERO, |sum, step| {
+    let checker = spec.checker.as_ref();
+    let checker = checker.and_then(|checker| checker.program.as_ref());
+    let of_checker = checker.map_or(&[][..], |checker| &checker.steps);
+    let steps = spec.steps.iter().chain(of_checker);
+    let steps = steps.fold(Duration::ZERO, |sum, step| {
         let limits = step_limits(step.limits.as_ref(), 0);
         sum.saturating_add(limits.wall_time + AROUND_A_RUN)
     });
-    let run = run_limits(spec.limits.as_ref()).wall_time + AROUND_A_RUN;
+    let check = checker.map_or(Duration::ZERO, |checker| {
+        step_limits(checker.limits.as_ref(), 0).wall_time + AROUND_A_RUN
+    });
+    let run = run_limits(spec.limits.as_ref()).wall_time + AROUND_A_RUN + check;
     // Side by side or not: the sum is what bounds them on a node with one slot.
     let runs = u32::try_from(spec.tests.len().max(1)).unwrap_or(u32::MAX);
     let attempt = steps.saturating_add(run.saturating_mul(runs));

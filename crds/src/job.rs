@@ -6,12 +6,14 @@
 
 mod build;
 mod defaults;
+mod needs;
 
 use std::time::Duration;
 
 pub use build::build;
 pub use defaults::{INFRA_RETRY_LIMIT, MAX_QUEUE, OUTPUT_MAX_SIZE};
 pub(crate) use defaults::{run_limits, step_limits};
+pub use needs::Needs;
 
 /// A validated, defaulted job with its input bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +135,21 @@ pub enum Checker {
         /// Largest difference relative to the expected value.
         relative: f64,
     },
+    /// A program of the job's author decides.
+    Program(Box<CheckerProgram>),
+}
+
+/// A program that judges outputs. It and its steps always run under [`Profile::Default`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckerProgram {
+    /// Files of its own /work.
+    pub files: Vec<File>,
+    /// Its preparation, once a job.
+    pub steps: Vec<Step>,
+    /// Program and first arguments; the paths of input, output and answer are appended.
+    pub argv: Vec<String>,
+    /// Limits of each of its runs (the defaults are those of steps).
+    pub limits: Limits,
 }
 
 /// What happens after a test that is not accepted.
@@ -140,6 +157,8 @@ pub enum Checker {
 pub enum OnFailure {
     /// The rest is skipped.
     StopAll,
+    /// The rest of its group is skipped; a test without a group is a group of its own.
+    StopGroup,
     /// Every test runs.
     Continue,
 }

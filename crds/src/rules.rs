@@ -167,7 +167,7 @@ fn paths() -> Vec<Rule> {
         Rule::new(
             "file-and-directory",
             &FILES,
-            "self.all(f, !self.exists(g, g.path.startsWith(f.path + '/')))",
+            "self.map(f, f.path + '/').all(p, !self.exists(f, f.path.startsWith(p)))",
             "a path cannot be both a file and a directory",
         ),
     ]

@@ -53,6 +53,7 @@ pub fn validate(spec: &EvalJobSpec) -> Vec<FieldError> {
     outputs(&mut report, &root, &spec.outputs);
     scheduling(&mut report, &root, spec);
     size::inline_total(&mut report, &root, spec);
+    size::names_total(&mut report, &root, spec);
     unbuilt::refuse(&mut report, &root, spec);
     report.errors
 }

@@ -13,7 +13,7 @@ use k8s_openapi::api::authentication::v1::BoundObjectReference;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Account, Cluster, SYSTEM_NAMESPACE, TokenOptions};
 
@@ -42,6 +42,15 @@ impl AgentPod {
         Self::create_as(cluster, node, AGENT_ACCOUNT).await
     }
 
+    /// A Pod of the agents' account that nothing places on a node.
+    ///
+    /// # Errors
+    /// The API server refuses an object.
+    pub async fn nowhere(cluster: &Arc<Cluster>) -> Result<Self> {
+        let place = json!({"nodeSelector": {"evaljob.dev/test": "nowhere"}});
+        Self::made(cluster, "", AGENT_ACCOUNT, place).await
+    }
+
     /// The same with another ServiceAccount: what any author of Pods could do.
     ///
     /// # Errors
@@ -52,16 +61,28 @@ impl AgentPod {
         account: Account<'static>,
     ) -> Result<Self> {
         ready_node(cluster, node).await?;
-        let pod: Pod = serde_json::from_value(json!({
+        Self::made(cluster, node, account, json!({"nodeName": node})).await
+    }
+
+    async fn made(
+        cluster: &Arc<Cluster>,
+        node: &str,
+        account: Account<'static>,
+        place: Value,
+    ) -> Result<Self> {
+        let mut pod = json!({
             "metadata": {"generateName": format!("{}-", account.name)},
             "spec": {
                 "serviceAccountName": account.name,
                 "automountServiceAccountToken": false,
-                "nodeName": node,
                 "tolerations": [{"operator": "Exists"}],
                 "containers": [{"name": "agent", "image": "registry.invalid/evaljob-agent"}],
             },
-        }))?;
+        });
+        if let (Some(spec), Value::Object(place)) = (pod["spec"].as_object_mut(), place) {
+            spec.extend(place);
+        }
+        let pod: Pod = serde_json::from_value(pod)?;
         let pods = Api::<Pod>::namespaced(cluster.client(), account.namespace);
         let made = pods
             .create(&PostParams::default(), &pod)
@@ -158,7 +179,9 @@ async fn ready_node(cluster: &Cluster, name: &str) -> Result<()> {
     if nodes.get_opt(name).await?.is_some() {
         return Ok(());
     }
-    let labels = json!({"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
+    // A label's value is shorter than a name may be.
+    let hostname = name.get(..63).unwrap_or(name);
+    let labels = json!({"kubernetes.io/hostname": hostname, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
     let node: Node = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
     nodes
         .create(&PostParams::default(), &node)

@@ -20,6 +20,7 @@ use crate::chart;
 use crate::control_plane::{ControlPlane, Options};
 use crate::kubectl::Kubectl;
 use crate::namespaces::log_directory;
+use crate::node::{self, Node};
 use crate::pki::{self, Credentials};
 use crate::programs;
 use crate::wait::{self, Seen};
@@ -33,6 +34,7 @@ pub struct Cluster {
     kubeconfig: PathBuf,
     server: String,
     client: Client,
+    nodes: Vec<Node>,
     control_plane: Option<ControlPlane>,
     /// Held for writing by tests that must have the API server to themselves.
     pub(crate) turn: RwLock<()>,
@@ -55,7 +57,15 @@ impl Cluster {
     pub async fn start(directory: &Path, options: Options) -> Result<Self> {
         let control_plane = ControlPlane::start(directory, options).await?;
         let kubeconfig = control_plane.admin_kubeconfig();
-        Self::connect(directory, kubeconfig, Some(control_plane)).await
+        let nodes = if options.nodes == 0 {
+            Vec::new()
+        } else {
+            let client = client(&kubeconfig).await?;
+            node::start_all(directory, control_plane.pki(), &client, options.nodes).await?
+        };
+        let mut cluster = Self::connect(directory, kubeconfig, Some(control_plane)).await?;
+        cluster.nodes = nodes;
+        Ok(cluster)
     }
 
     /// Uses the cluster that KUBECONFIG names.
@@ -85,6 +95,7 @@ impl Cluster {
             kubeconfig,
             server,
             client,
+            nodes: Vec::new(),
             control_plane,
             turn,
         })
@@ -122,6 +133,12 @@ impl Cluster {
         self.control_plane
             .as_ref()
             .context("needs the private cluster (hint: unset KUBECONFIG)")
+    }
+
+    /// The nodes that run Pods; none where a test makes Nodes itself, or KUBECONFIG names the cluster.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// `kubectl` as administrator, in no particular namespace.

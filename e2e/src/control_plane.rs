@@ -1,8 +1,8 @@
 //! etcd, kube-apiserver, kube-controller-manager and kube-scheduler as child processes.
 //!
 //! In: a directory and [`Options`]. Out: a ready control plane on fixed ports of the private network
-//! namespace, with an admin kubeconfig. It has no kubelet: Pods stay where they are created, and a
-//! Node is ready because a test says so. State is in the directory; nothing is reused between runs.
+//! namespace, with an admin kubeconfig. Without [`Options::nodes`] there is no kubelet: Pods stay where they are
+//! created, and a Node is ready because a test says so. State is in the directory; nothing is reused between runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ const START_DEADLINE: Duration = Duration::from_secs(120);
 pub struct Options {
     /// Whether the API server writes an audit log (see [`crate::audit`]).
     pub audit: bool,
+    /// Nodes that run Pods (see [`crate::node`]).
+    pub nodes: u8,
 }
 
 /// The running processes; dropping them ends them.
@@ -56,8 +58,11 @@ impl ControlPlane {
         let mut api_server =
             Process::start("kube-apiserver", &log, api_server(directory, &pki, options))?;
         wait_ready(&pki, &mut api_server).await?;
-        let mut controllers =
-            Process::start("kube-controller-manager", &log, controller_manager(&pki))?;
+        let mut controllers = Process::start(
+            "kube-controller-manager",
+            &log,
+            controller_manager(&pki, options),
+        )?;
         let scheduler = Process::start("kube-scheduler", &log, scheduler(&pki))?;
         wait_default_account(&pki, &mut controllers).await?;
         let others = [etcd, controllers, scheduler];
@@ -70,6 +75,11 @@ impl ControlPlane {
         })
     }
 
+    /// Keys, certificates and kubeconfigs.
+    pub(crate) fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
     /// The administrator's kubeconfig.
     #[must_use]
     pub fn admin_kubeconfig(&self) -> PathBuf {
@@ -80,6 +90,14 @@ impl ControlPlane {
     #[must_use]
     pub fn audit_log(&self) -> Option<PathBuf> {
         self.options.audit.then(|| audit_log(&self.directory))
+    }
+
+    /// The key that signs tokens of ServiceAccounts, as PEM.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn token_key(&self) -> Result<String> {
+        fs::read_to_string(self.pki.path("service-accounts.key")).map_err(Into::into)
     }
 
     /// SIGKILL for the API server; etcd and the controllers stay.
@@ -157,7 +175,14 @@ fn api_server(directory: &Path, pki: &Pki, options: Options) -> Command {
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
         ])
-        .args(["--allow-privileged=true", "--bind-address=0.0.0.0"]);
+        .args(["--allow-privileged=true", "--bind-address=0.0.0.0"])
+        .args([
+            file("kubelet-client-certificate", "apiserver-kubelet-client.crt"),
+            file("kubelet-client-key", "apiserver-kubelet-client.key"),
+            file("kubelet-certificate-authority", "ca.crt"),
+        ])
+        // Not the node's name: nobody here resolves it.
+        .arg("--kubelet-preferred-address-types=InternalIP");
     if options.audit {
         command
             .arg(format!(
@@ -172,7 +197,7 @@ fn api_server(directory: &Path, pki: &Pki, options: Options) -> Command {
     command
 }
 
-fn controller_manager(pki: &Pki) -> Command {
+fn controller_manager(pki: &Pki, options: Options) -> Command {
     let mut command = Command::new("kube-controller-manager");
     with_kubeconfig(&mut command, &pki.kubeconfig("controller-manager"));
     command
@@ -185,9 +210,13 @@ fn controller_manager(pki: &Pki) -> Command {
             "--use-service-account-credentials=true",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
-        ])
+        ]);
+    if options.nodes == 0 {
         // Nodes of tests have no kubelet that renews their Lease.
-        .arg("--node-monitor-grace-period=24h");
+        command.arg("--node-monitor-grace-period=24h");
+    } else {
+        command.args(["--node-monitor-period=1s", "--node-monitor-grace-period=6s"]);
+    }
     command
 }
 

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
 
 use crate::agent_pod::AgentPod;
 use crate::case::Case;
@@ -23,6 +26,8 @@ const AUDIENCE: &str = "evaljob-operator";
 /// Where the operator listens inside the test's own network namespace.
 const LISTEN: &str = "127.0.0.1:7443";
 const PAGES: &str = "127.0.0.1:8080";
+/// The operator's Lease.
+const LEASE: &str = "evaljob-operator";
 /// Longest for a process to be ready.
 const READY: Duration = Duration::from_secs(60);
 
@@ -35,6 +40,7 @@ pub struct Installation {
     flags: Vec<String>,
     operator: Process,
     starts: u32,
+    agent_arguments: Vec<OsString>,
 }
 
 /// An agent with its Pod.
@@ -92,6 +98,7 @@ impl Installation {
             .directory()
             .join(format!("{}-operator", case.namespace()));
         std::fs::create_dir_all(&directory)?;
+        free_lease(case).await?;
         let operator = operator(case, &directory, &flags, 0).await?;
         let installation = Self {
             case: case.clone(),
@@ -99,6 +106,7 @@ impl Installation {
             flags,
             operator,
             starts: 1,
+            agent_arguments: Vec::new(),
         };
         installation.ready().await?;
         Ok(installation)
@@ -134,6 +142,12 @@ impl Installation {
         self.ready().await
     }
 
+    /// Further flags of every agent that starts from now on.
+    pub fn give_agents(&mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) {
+        self.agent_arguments
+            .extend(arguments.into_iter().map(Into::into));
+    }
+
     /// Starts an agent with `slots` slots on a node of its own.
     ///
     /// # Errors
@@ -163,7 +177,7 @@ impl Installation {
     /// # Errors
     /// It does not start.
     pub fn agent_with(&self, token: &Path, node: &str, slots: u32, name: &str) -> Result<Process> {
-        let arguments: Vec<OsString> = vec![
+        let mut arguments: Vec<OsString> = vec![
             "--operator".into(),
             LISTEN.into(),
             "--operator-ca".into(),
@@ -178,6 +192,7 @@ impl Installation {
             "--drain-seconds".into(),
             "5".into(),
         ];
+        arguments.extend(self.agent_arguments.iter().cloned());
         let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
         product::start_agent(&self.case, name, &arguments)
     }
@@ -195,6 +210,22 @@ impl Installation {
     pub async fn metrics(&self) -> Result<String> {
         page(PAGES, "/metrics").await
     }
+}
+
+/// Gives back the Lease that the killed operator of an earlier test still holds: nobody else runs, and the next one
+/// would only wait for the end of it. The agents it names are gone as well.
+async fn free_lease(case: &Case) -> Result<()> {
+    let leases = Api::<Lease>::namespaced(case.client(), SYSTEM_NAMESPACE);
+    if leases.get_opt(LEASE).await?.is_none() {
+        return Ok(());
+    }
+    let free = json!({
+        "metadata": {"annotations": {"evaljob.dev/agents": ""}},
+        "spec": {"holderIdentity": "", "leaseDurationSeconds": 1},
+    });
+    let patch = Patch::Merge(free);
+    leases.patch(LEASE, &PatchParams::default(), &patch).await?;
+    Ok(())
 }
 
 async fn operator(case: &Case, directory: &Path, flags: &[String], start: u32) -> Result<Process> {

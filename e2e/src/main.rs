@@ -2,8 +2,8 @@
 //!
 //! `evaljob-e2e up` starts a control plane with the EvalJob CRD and roles, says how to use it and serves until a
 //! signal comes. `evaljob-e2e up -- COMMAND` runs a command beside it, with KUBECONFIG set and kubectl on
-//! PATH, and ends with its status. `evaljob-e2e enter -- COMMAND` does the same without a cluster.
-//! Everything ends with this process.
+//! PATH, and ends with its status. `up --nodes N` adds nodes that run Pods. `evaljob-e2e enter -- COMMAND` does
+//! the same without a cluster. Everything ends with this process.
 
 use std::env;
 use std::path::Path;
@@ -16,10 +16,16 @@ use evaljob_e2e::namespaces::{self, Entered};
 use evaljob_e2e::note::note;
 use tokio::process::Command;
 
-const USAGE: &str = "usage: evaljob-e2e up [-- COMMAND ARGS...] | enter -- COMMAND ARGS...";
+const USAGE: &str =
+    "usage: evaljob-e2e up [--nodes N] [-- COMMAND ARGS...] | enter -- COMMAND ARGS...";
 
 fn main() -> Result<ExitCode> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
+    let mut options = Options::default();
+    if arguments.get(1).is_some_and(|flag| flag == "--nodes") {
+        options.nodes = arguments.get(2).context(USAGE)?.parse().context(USAGE)?;
+        arguments.drain(1..3);
+    }
     let (with_cluster, command) = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
     {
         ["up"] => (true, None),
@@ -36,7 +42,7 @@ fn main() -> Result<ExitCode> {
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let cluster = if with_cluster {
-            Some(start(&directory).await?)
+            Some(start(&directory, options).await?)
         } else {
             None
         };
@@ -50,8 +56,8 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-async fn start(directory: &Path) -> Result<Cluster> {
-    let cluster = Cluster::start(directory, Options::default()).await?;
+async fn start(directory: &Path, options: Options) -> Result<Cluster> {
+    let cluster = Cluster::start(directory, options).await?;
     cluster.apply_crd().await?;
     cluster.apply_roles().await?;
     Ok(cluster)

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cgroups;
 use crate::note::note;
 use crate::programs;
 
@@ -71,7 +72,11 @@ pub fn enter(prepare: impl FnOnce() -> Result<()>) -> Result<Entered> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let code = runtime.block_on(run_inside(directory.path(), &kubebox))?;
+    let cgroup = cgroups::new_name()?;
+    let code = runtime.block_on(run_inside(directory.path(), &kubebox, &cgroup));
+    // Whatever it ended of: nobody is left in them.
+    cgroups::remove(&cgroup)?;
+    let code = code?;
     if code != ExitCode::SUCCESS {
         keep_logs(directory.path())?;
     }
@@ -83,6 +88,11 @@ fn run_directory() -> Result<tempfile::TempDir> {
         .prefix("evaljob-e2e-")
         .tempdir()
         .context("cannot make a directory")?;
+    // Agents read their tokens in it without being root.
+    fs::set_permissions(
+        directory.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o711),
+    )?;
     fs::create_dir(log_directory(directory.path()))?;
     Ok(directory)
 }
@@ -99,7 +109,7 @@ pub fn pid_file(directory: &Path) -> PathBuf {
     directory.join("pid")
 }
 
-async fn run_inside(directory: &Path, kubebox: &Path) -> Result<ExitCode> {
+async fn run_inside(directory: &Path, kubebox: &Path, cgroup: &str) -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -125,6 +135,7 @@ async fn run_inside(directory: &Path, kubebox: &Path) -> Result<ExitCode> {
         .arg(env::current_exe()?)
         .args(env::args_os().skip(1))
         .env(DIRECTORY, directory)
+        .env(cgroups::NAME, cgroup)
         .env("PATH", path)
         .spawn()
         .context("cannot run setpriv (hint: install util-linux, iproute2 and bash)")?;

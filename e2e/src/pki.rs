@@ -14,6 +14,11 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
+use crate::node;
+
+/// The API server's address for Pods: the first of the Services' range.
+const SERVICE_ADDRESS: &str = "10.96.0.1";
+
 /// A user of the API server: file name, CN and O of its certificate.
 struct User {
     file: &'static str,
@@ -21,7 +26,7 @@ struct User {
     group: Option<&'static str>,
 }
 
-const USERS: [User; 3] = [
+const USERS: [User; 5] = [
     User {
         file: "admin",
         name: "admin",
@@ -36,6 +41,17 @@ const USERS: [User; 3] = [
         file: "scheduler",
         name: "system:kube-scheduler",
         group: None,
+    },
+    User {
+        file: "proxy",
+        name: "system:kube-proxy",
+        group: None,
+    },
+    // The API server as client of kubelets: logs and exec.
+    User {
+        file: "apiserver-kubelet-client",
+        name: "kube-apiserver-kubelet-client",
+        group: Some("system:masters"),
     },
 ];
 
@@ -59,18 +75,15 @@ impl Pki {
         let ca = pki.authority("ca")?;
         pki.authority("front-proxy-ca")?;
         pki.server(&ca, "apiserver", address)?;
+        pki.server(&ca, "kubelet-server", address)?;
+        let server = format!("https://{address}:{port}");
         for user in USERS {
-            pki.client(&ca, &user)?;
-            let credentials = Credentials::Certificate {
-                certificate: pki.path(&format!("{}.crt", user.file)),
-                key: pki.path(&format!("{}.key", user.file)),
-            };
-            let config = kubeconfig(
-                &format!("https://{address}:{port}"),
-                &pki.path("ca.crt"),
-                &credentials,
-            );
-            fs::write(pki.kubeconfig(user.file), config)?;
+            pki.user(&ca, &server, user.file, user.name, user.group)?;
+        }
+        for number in 1..=node::MOST {
+            let name = node::name(number);
+            let user = format!("system:node:{name}");
+            pki.user(&ca, &server, &name, &user, Some("system:nodes"))?;
         }
         let tokens = KeyPair::generate()?;
         fs::write(pki.path("service-accounts.key"), tokens.serialize_pem())?;
@@ -84,7 +97,7 @@ impl Pki {
         self.dir.join(file)
     }
 
-    /// The kubeconfig of `admin`, `controller-manager` or `scheduler`.
+    /// The kubeconfig of `admin`, `controller-manager`, `scheduler`, `proxy` or a node.
     #[must_use]
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.path(&format!("{user}.kubeconfig"))
@@ -116,6 +129,7 @@ impl Pki {
             "kubernetes.default",
             "kubernetes.default.svc",
             "127.0.0.1",
+            SERVICE_ADDRESS,
             address,
         ];
         let mut params = CertificateParams::new(names.map(str::to_owned).to_vec())?;
@@ -124,18 +138,30 @@ impl Pki {
         self.sign(ca, file, &params)
     }
 
-    fn client(&self, ca: &Issuer<'_, KeyPair>, user: &User) -> Result<()> {
+    /// A client certificate and the kubeconfig that uses it.
+    fn user(
+        &self,
+        ca: &Issuer<'_, KeyPair>,
+        server: &str,
+        file: &str,
+        name: &str,
+        group: Option<&str>,
+    ) -> Result<()> {
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, user.name);
-        if let Some(group) = user.group {
+        params.distinguished_name.push(DnType::CommonName, name);
+        if let Some(group) = group {
             params
                 .distinguished_name
                 .push(DnType::OrganizationName, group);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(ca, user.file, &params)
+        self.sign(ca, file, &params)?;
+        let credentials = Credentials::Certificate {
+            certificate: self.path(&format!("{file}.crt")),
+            key: self.path(&format!("{file}.key")),
+        };
+        let config = kubeconfig(server, &self.path("ca.crt"), &credentials);
+        fs::write(self.kubeconfig(file), config).map_err(Into::into)
     }
 
     fn sign(&self, ca: &Issuer<'_, KeyPair>, file: &str, params: &CertificateParams) -> Result<()> {

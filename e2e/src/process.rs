@@ -99,17 +99,25 @@ impl Process {
             .with_context(|| format!("cannot kill {}", self.name))
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends a signal, and does not wait.
     ///
     /// # Errors
-    /// It has not ended within `deadline` (it is left running).
-    pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
+    /// It has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self
             .child
             .id()
             .and_then(|id| Pid::from_raw(id.try_into().ok()?));
         let pid = pid.with_context(|| format!("{} has ended before", self.name))?;
-        kill_process(pid, Signal::TERM)?;
+        kill_process(pid, signal).map_err(Into::into)
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// It has not ended within `deadline` (it is left running).
+    pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
         tokio::time::timeout(deadline, self.child.wait())
             .await
             .with_context(|| {

@@ -88,7 +88,20 @@ pub fn build_product() -> Result<()> {
 /// # Errors
 /// The build script fails.
 pub fn build_kubebox() -> Result<PathBuf> {
-    let script = checkout("e2e/cluster/build.sh");
+    kept("e2e/cluster/build.sh")
+}
+
+/// Makes the Debian directory of the toolbox image unless it is cached; returns where it and its layer are.
+///
+/// # Errors
+/// The build script fails.
+pub fn build_toolbox() -> Result<PathBuf> {
+    kept("node-agent/toolbox/build.sh")
+}
+
+/// The directory that a script of the checkout makes once, and prints.
+fn kept(script: &str) -> Result<PathBuf> {
+    let script = checkout(script);
     let output = Command::new(&script)
         .stderr(Stdio::inherit())
         .output()

@@ -20,28 +20,30 @@ use crate::programs;
 
 struct Shared {
     entered: Entered,
+    options: Options,
     runtime: Runtime,
     cluster: OnceCell<Arc<Cluster>>,
 }
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
-/// Runs the trials that the command line selects.
+/// Runs the trials that the command line selects, on a private cluster with these options or the one of KUBECONFIG.
 ///
 /// # Errors
 /// The namespaces cannot be entered or the programs under test cannot be built.
-pub fn run(trials: impl IntoIterator<Item = Vec<Trial>>) -> Result<ExitCode> {
+pub fn run(options: Options, trials: impl IntoIterator<Item = Vec<Trial>>) -> Result<ExitCode> {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = trials.into_iter().flatten().collect();
     let selected = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
     if !arguments.list && selected {
-        let entered = match namespaces::enter(programs::build_product)? {
+        let entered = match namespaces::enter(|| prepare(options))? {
             Entered::Outside(code) => return Ok(code),
             entered => entered,
         };
         let runtime = Runtime::new()?;
         let shared = Shared {
             entered,
+            options,
             runtime,
             cluster: OnceCell::new(),
         };
@@ -52,18 +54,28 @@ pub fn run(trials: impl IntoIterator<Item = Vec<Trial>>) -> Result<ExitCode> {
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
+/// Everything that needs the machine's network.
+fn prepare(options: Options) -> Result<()> {
+    programs::build_product()?;
+    if options.nodes > 0 {
+        programs::build_toolbox()?;
+    }
+    Ok(())
+}
+
 impl Shared {
     async fn cluster(&self) -> Result<Arc<Cluster>> {
         let start = || async {
             let cluster = match &self.entered {
                 Entered::Existing(directory) => Cluster::existing(directory.path()).await?,
-                Entered::Private(directory) => {
-                    Cluster::start(directory, Options { audit: true }).await?
-                }
+                Entered::Private(directory) => Cluster::start(directory, self.options).await?,
                 Entered::Outside(_) => return Err(anyhow!("the outer process runs no tests")),
             };
-            cluster.apply_crd().await?;
-            cluster.apply_roles().await?;
+            // On real nodes the chart brings both.
+            if self.options.nodes == 0 {
+                cluster.apply_crd().await?;
+                cluster.apply_roles().await?;
+            }
             Ok(Arc::new(cluster))
         };
         self.cluster.get_or_try_init(start).await.cloned()

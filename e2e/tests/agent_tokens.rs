@@ -91,11 +91,15 @@ async fn a_token_ends_with_its_pod(case: Case) -> Result<()> {
     .await
 }
 
-async fn operator_client(case: &Case) -> Result<Client> {
+pub(crate) async fn operator_client(case: &Case) -> Result<Client> {
     cluster::client(&case.cluster().account_kubeconfig(&OPERATOR_ACCOUNT).await?).await
 }
 
-async fn review(client: &Client, token: &str, audience: &str) -> Result<TokenReviewStatus> {
+pub(crate) async fn review(
+    client: &Client,
+    token: &str,
+    audience: &str,
+) -> Result<TokenReviewStatus> {
     let spec = TokenReviewSpec {
         token: Some(token.to_owned()),
         audiences: Some(vec![audience.to_owned()]),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::metrics::Requests;
+use evaljob_e2e::traces::{self, Traces};
+use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -111,7 +113,15 @@ async fn each_verdict_comes_once_and_explains_itself(case: Case) -> Result<()> {
             );
         }
     }
-    Ok(())
+    // One condition for every kind of end, also when the waiting begins after it.
+    let all = [
+        "wait",
+        "ej",
+        "--all",
+        "--for=condition=Finished",
+        "--timeout=60s",
+    ];
+    case.kubectl().ok(&all).await.map(drop)
 }
 
 async fn a_job_costs_one_status_write_and_no_read(case: Case) -> Result<()> {
@@ -126,21 +136,23 @@ async fn a_job_costs_one_status_write_and_no_read(case: Case) -> Result<()> {
         case.create(&format!("j{number}"), json!({"command": ["true"]}))
             .await?;
     }
-    // The watch, not reads, says when they are done; reads of this test would count.
-    case.kubectl()
-        .ok(&[
-            "wait",
-            "ej",
-            "--all",
-            "--for=condition=Finished",
-            "--timeout=60s",
-        ])
-        .await?;
-    let spent = Requests::read(&case.client()).await?.since(&before);
+    // The counter itself says when they are done; reads of this test would count.
+    let spent = wait::until("50 status writes", SOON, || async {
+        let spent = Requests::read(&case.client()).await?.since(&before);
+        let written = spent.count("PATCH", "evaljobs", "status");
+        Ok(if written >= 50 {
+            Seen::Yes(spent)
+        } else {
+            Seen::NotYet(written.to_string())
+        })
+    })
+    .await?;
     assert_eq!(spent.count("PATCH", "evaljobs", "status"), 50);
     assert_eq!(spent.count("POST", "evaljobs", ""), 50);
     assert_eq!(spent.count("DELETE", "evaljobs", ""), 0);
     assert_eq!(spent.count("PUT", "evaljobs", ""), 0);
+    assert_eq!(spent.count("GET", "evaljobs", ""), 0);
+    assert_eq!(spent.count("LIST", "evaljobs", ""), 0);
     Ok(())
 }
 
@@ -211,12 +223,15 @@ async fn a_job_that_is_cancelled_or_deleted_ends(case: Case) -> Result<()> {
 }
 
 async fn a_job_runs_again_when_its_agent_is_killed(case: Case) -> Result<()> {
+    let mounts = traces::mounts()?;
     let installation = Installation::start(&case).await?;
     let mut agent = installation
-        .agent(&format!("{}-n1", case.namespace()), 1)
+        .agent(&format!("{}-n1", case.namespace()), 2)
         .await?;
-    case.create("job", json!({"command": ["sleep", "4"]}))
-        .await?;
+    let command = json!(["sleep", "4"]);
+    let once = json!({"command": command, "infraRetryLimit": 0});
+    case.create("once", once).await?;
+    case.create("job", json!({"command": command})).await?;
     case.kubectl()
         .ok(&[
             "wait",
@@ -225,13 +240,37 @@ async fn a_job_runs_again_when_its_agent_is_killed(case: Case) -> Result<()> {
             "--timeout=30s",
         ])
         .await?;
+    let first = Traces::of(agent.process.pid().context("no agent")?)?;
+    ensure!(
+        first.processes.len() > 4,
+        "agent, spawner and two runs: {first:?}"
+    );
+    ensure!(!first.cgroups.is_empty(), "no cgroup: {first:?}");
     agent.process.kill().await?;
-    let _again = installation.agent_process(&agent.pod, 1, 1).await?;
+    let _again = installation.agent_process(&agent.pod, 2, 1).await?;
     let job = case.verdict("job", SOON).await?;
+    wait::until("nothing of attempt 1 on the node", SOON, || async {
+        let left = first.left()?;
+        Ok(if left.is_empty() {
+            Seen::Yes(())
+        } else {
+            Seen::NotYet(format!("{left:?}"))
+        })
+    })
+    .await?;
+    assert_eq!(traces::mounts()?, mounts);
     let status = &job.data["status"];
     assert_eq!(status["verdict"], "Completed", "{status}");
     assert_eq!(status["attempt"], 2, "{status}");
     assert_eq!(status["infrastructureFailures"], 1, "{status}");
+    let job = case.verdict("once", SOON).await?;
+    let status = &job.data["status"];
+    assert_eq!(status["verdict"], "InfrastructureError", "{status}");
+    assert_eq!(
+        condition(status, "Succeeded"),
+        Some("Unknown".into()),
+        "{status}"
+    );
     Ok(())
 }
 

@@ -6,17 +6,21 @@
 mod admission;
 mod agent_tokens;
 mod apply;
+mod bad_manifests;
 mod certificates;
 mod chart;
 mod cluster_limits;
 mod control_plane;
 mod crd;
 mod dispatch;
+mod lifecycle;
 mod monitoring;
 mod namespaces;
 mod races;
 mod release;
+mod restarts;
 mod roles;
+mod rules;
 mod selectors;
 mod selftest;
 mod sizes;
@@ -25,26 +29,37 @@ mod wrong_tokens;
 
 use std::process::ExitCode;
 
+use evaljob_e2e::control_plane::Options;
+
 fn main() -> anyhow::Result<ExitCode> {
-    evaljob_e2e::suite::run([
+    let options = Options {
+        audit: true,
+        nodes: 0,
+    };
+    let trials = [
         admission::tests(),
         agent_tokens::tests(),
         apply::tests(),
+        bad_manifests::tests(),
         certificates::tests(),
         chart::tests(),
         cluster_limits::tests(),
         control_plane::tests(),
         crd::tests(),
         dispatch::tests(),
+        lifecycle::tests(),
         monitoring::tests(),
         namespaces::tests(),
         release::tests(),
         roles::tests(),
+        rules::tests(),
         races::tests(),
+        restarts::tests(),
         selectors::tests(),
         selftest::tests(),
         sizes::tests(),
         status_rules::tests(),
         wrong_tokens::tests(),
-    ])
+    ];
+    evaljob_e2e::suite::run(options, trials)
 }

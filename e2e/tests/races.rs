@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use evaljob_e2e::barrier::Barrier;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use kube::ResourceExt;
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::crd::condition;
@@ -15,6 +17,7 @@ use crate::crd::condition;
 pub(crate) fn tests() -> Vec<Trial> {
     trials_alone![
         a_job_made_again_under_its_name_gets_its_own_result,
+        a_result_in_flight_does_not_reach_a_job_made_again,
         a_verdict_written_by_hand_stands_and_the_next_job_runs,
         local_run_and_cluster_give_the_same_status,
     ]
@@ -43,6 +46,42 @@ async fn a_job_made_again_under_its_name_gets_its_own_result(case: Case) -> Resu
             job.data["status"]
         );
     }
+    Ok(())
+}
+
+async fn a_result_in_flight_does_not_reach_a_job_made_again(case: Case) -> Result<()> {
+    let mut installation = Installation::start(&case).await?;
+    let barrier = Barrier::new(&case, &["first"])?;
+    installation.give_agents(barrier.agent_arguments());
+    let _agent = installation
+        .agent(&format!("{}-n1", case.namespace()), 2)
+        .await?;
+    case.create("same", barrier.job("first")).await?;
+    let waiting = |wanted: usize| {
+        let barrier = &barrier;
+        wait::until("the first run", SOON, move || async move {
+            let seen = barrier.waiting("first")?;
+            Ok(if seen.len() == wanted {
+                Seen::Yes(())
+            } else {
+                Seen::NotYet(format!("{seen:?}"))
+            })
+        })
+    };
+    waiting(1).await?;
+    // The operator stands still while the run ends, the job goes and another comes: all of it reaches it at once.
+    installation.operator().signal(Signal::STOP)?;
+    barrier.open("first")?;
+    waiting(0).await?;
+    case.kubectl().ok(&["delete", "ej", "same"]).await?;
+    let say = json!({"command": ["echo", "second"]});
+    let second = case.create("same", say).await?;
+    installation.operator().signal(Signal::CONT)?;
+    let job = case.verdict("same", SOON).await?;
+    assert_eq!(job.uid(), second.uid());
+    let status = &job.data["status"];
+    assert_eq!(status["run"]["stdout"]["text"], "second\n", "{status}");
+    assert_eq!(status["attempt"], 1, "{status}");
     Ok(())
 }
 

@@ -1,11 +1,14 @@
 //! The operator may do what it does and nothing else; an agent may do nothing.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use evaljob_e2e::agent_pod::AgentPod;
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::installation::Installation;
+use evaljob_e2e::product;
 use evaljob_e2e::product::OPERATOR_ACCOUNT;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials, trials_alone};
@@ -14,9 +17,10 @@ use k8s_openapi::api::authorization::v1::{
 };
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -174,6 +178,7 @@ async fn the_roles_grant_what_the_operator_does(case: Case) -> Result<()> {
     )
     .await?;
     drop(agent);
+    warn_twice(&case, &installation).await?;
     // A watch is in the log when it has ended.
     installation.operator().terminate(SOON).await?;
     let granted = granted(&case).await?;
@@ -206,6 +211,40 @@ async fn the_roles_grant_what_the_operator_does(case: Case) -> Result<()> {
         })
     })
     .await
+}
+
+/// An agent without a root file system, started twice: an event on its Pod, and a second of the same kind.
+async fn warn_twice(case: &Case, installation: &Installation) -> Result<()> {
+    let pod = AgentPod::create(case.cluster(), "unfit").await?;
+    let token = pod.write_token("evaljob-operator").await?;
+    let ca = installation.ca();
+    for again in 0..2 {
+        let arguments = [
+            OsStr::new("--operator=127.0.0.1:7443"),
+            OsStr::new("--operator-ca"),
+            ca.as_os_str(),
+            OsStr::new("--token-file"),
+            token.as_os_str(),
+            OsStr::new("--node-name=unfit"),
+            // There is no such directory, whatever cgroups the machine has.
+            OsStr::new("--rootfs=/nowhere"),
+        ];
+        let _agent = product::start_agent(case, &format!("unfit-{again}"), &arguments)?;
+        let events = Api::<Event>::namespaced(case.client(), SYSTEM_NAMESPACE);
+        wait::until("an event on the agent's Pod", SOON, || async {
+            let all = events.list(&ListParams::default()).await?;
+            let own = all.iter().filter(|event| {
+                let regarding = event.regarding.as_ref().and_then(|pod| pod.name.as_deref());
+                regarding == Some(pod.pod())
+                    && event.reason.as_deref() == Some("NodeCannotEnforce")
+                    && (event.series.is_some() || again == 0)
+            });
+            let seen = own.count() > 0;
+            Ok(Seen::some(seen.then_some(()), "no event"))
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// As after the installation of the chart: no Lease, an empty Secret, an empty ConfigMap.

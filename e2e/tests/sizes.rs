@@ -20,6 +20,9 @@ pub(crate) fn tests() -> Vec<Trial> {
 const INLINE: usize = 512 << 10;
 const TESTS: usize = 1024;
 const FILES: usize = 64;
+/// Names and paths together, and what each file has of it.
+const NAMES: usize = 64 << 10;
+const FILE_PATH: usize = 100;
 
 async fn the_largest_job_with_the_largest_status_stays_below_1_2_mib(case: Case) -> Result<()> {
     let name = "a".repeat(253);
@@ -43,7 +46,8 @@ fn stored_bytes(job: &DynamicObject) -> Result<usize> {
     Ok(serde_json::to_vec(job)?.len())
 }
 
-/// Every list full, every name and path as long as it may be, and the rest of the inline bytes in tests.
+/// Every list full, the bytes of names and paths spent where they are stored twice, and the rest of the inline bytes in
+/// tests.
 fn largest_spec() -> Value {
     let long =
         |prefix: String, length: usize| format!("{prefix}{}", "n".repeat(length - prefix.len()));
@@ -51,12 +55,11 @@ fn largest_spec() -> Value {
         let component = "p".repeat(255);
         format!("{:0>251}/{component}/{component}/{component}", index)
     };
-    let each = (INLINE - "true".len()) / (2 * TESTS);
+    let each = (INLINE - "true".len() - 8) / (2 * TESTS);
     let tests: Vec<Value> = (0..TESTS)
         .map(|index| {
             json!({
-                "name": long(format!("t{index}-"), 63),
-                "group": long(format!("g{index}-"), 63),
+                "name": long(format!("t{index}-"), (NAMES - FILES * FILE_PATH) / TESTS),
                 "weight": 1000,
                 "stdin": "i".repeat(each),
                 "expectedStdout": "o".repeat(each),
@@ -64,7 +67,7 @@ fn largest_spec() -> Value {
         })
         .collect();
     let files: Vec<Value> = (0..FILES)
-        .map(|index| json!({"path": path(index), "content": "", "executable": true}))
+        .map(|index| json!({"path": long(format!("f{index}-"), FILE_PATH), "content": "", "executable": true}))
         .collect();
     let outputs: Vec<Value> = (0..8)
         .map(|index| json!({"path": path(index), "maxSize": "32Ki"}))

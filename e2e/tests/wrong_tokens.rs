@@ -8,10 +8,13 @@ use evaljob_e2e::agent_pod::{AGENT_ACCOUNT, AgentPod};
 use evaljob_e2e::cluster::TokenOptions;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::product::OPERATOR_ACCOUNT;
+use evaljob_e2e::token;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use libtest_mimic::Trial;
 use serde_json::json;
+
+use crate::agent_tokens::{operator_client, review};
 
 pub(crate) fn tests() -> Vec<Trial> {
     trials_alone![a_token_that_is_not_the_agents_own_is_refused_and_gets_no_job]
@@ -29,6 +32,7 @@ async fn a_token_that_is_not_the_agents_own_is_refused_and_gets_no_job(case: Cas
     case.create("waits", json!({"command": ["true"]})).await?;
     for (row, token, node, words) in rows(&case).await? {
         let file = write(&case, row, &token)?;
+        let before = installation.operator().log().len();
         let mut agent = installation.agent_with(
             &file,
             &node,
@@ -37,7 +41,7 @@ async fn a_token_that_is_not_the_agents_own_is_refused_and_gets_no_job(case: Cas
         )?;
         let operator = installation.operator();
         wait::until(&format!("a refusal of {row}"), SOON, || async {
-            let log = operator.log();
+            let log = operator.log().split_off(before);
             Ok(if log.contains(words) {
                 Seen::Yes(())
             } else {
@@ -70,6 +74,8 @@ async fn rows(case: &Case) -> Result<Vec<Row>> {
     let gone = AgentPod::create(cluster, &node).await?;
     let of_gone = gone.token(AUDIENCE, 600).await?;
     gone.delete_pod().await?;
+    let nowhere = AgentPod::nowhere(cluster).await?;
+    let expired = expired(case, &own).await?;
     let unbound = TokenOptions {
         audience: Some(AUDIENCE),
         ..TokenOptions::default()
@@ -91,8 +97,15 @@ async fn rows(case: &Case) -> Result<Vec<Row>> {
             "no pod",
             cluster.token(&AGENT_ACCOUNT, &unbound).await?,
             node.clone(),
-            "the token has no single",
+            "the token has no single authentication.kubernetes.io/pod-name",
         ),
+        (
+            "no node",
+            nowhere.token(AUDIENCE, 600).await?,
+            node.clone(),
+            "the token has no single authentication.kubernetes.io/node-name",
+        ),
+        ("an expired one", expired, node.clone(), "has expired"),
         ("a deleted pod", of_gone, node.clone(), "been invalidated"),
         (
             "another node",
@@ -101,6 +114,23 @@ async fn rows(case: &Case) -> Result<Vec<Row>> {
             "Hello",
         ),
     ])
+}
+
+/// A token of the agent's that ended an hour ago. One that is signed in the same way and has not ended is accepted.
+async fn expired(case: &Case, own: &AgentPod) -> Result<String> {
+    let key = case.cluster().control_plane()?.token_key()?;
+    let token = own.token(AUDIENCE, 600).await?;
+    let shifted = |seconds: i64| {
+        token::with_claims(&token, &key, |claims| {
+            for claim in ["exp", "iat", "nbf"] {
+                claims[claim] = claims[claim].as_i64().map(|time| time - seconds).into();
+            }
+        })
+    };
+    let operator = operator_client(case).await?;
+    let review = review(&operator, &shifted(60)?, AUDIENCE).await?;
+    ensure!(review.authenticated == Some(true), "{review:?}");
+    shifted(3600)
 }
 
 fn write(case: &Case, row: &str, token: &str) -> Result<PathBuf> {

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use evaljob_sandbox::facts::{CgroupVersion, Ending, RunFacts};
 use evaljob_sandbox::plan::{JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile};
-use evaljob_sandbox::{HostFacts, Interrupt, Layer, RunIo, SandboxError, Slot, Spawner};
+use evaljob_sandbox::{
+    Confinement, HostFacts, Interrupt, Layer, RunIo, SandboxError, Slot, Spawner, confine,
+};
 
 use crate::run::HostOptions;
+use crate::serve::AGENT_UID;
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +61,35 @@ fn examine(options: &HostOptions) -> Vec<Line> {
         }
     };
     lines.extend(found(spawner.facts()));
+    if let Err(error) = spawner.facts().capable() {
+        lines.push(bad(&error));
+        return lines;
+    }
+    lines.push(locked_in());
     let mut slot = spawner.slot(0);
     match trials(&mut slot) {
         Ok(more) => lines.extend(more),
         Err(error) => lines.push(bad(&error)),
     }
     lines
+}
+
+/// Gives up what an agent gives up, for the rest of the examination.
+fn locked_in() -> Line {
+    let plan = Confinement {
+        id: AGENT_UID,
+        ..Confinement::default()
+    };
+    match confine(&plan) {
+        Ok(confined) => good(
+            "agent",
+            format!(
+                "uid {}, no capabilities, no_new_privs, Landlock and seccomp of its own",
+                confined.uid
+            ),
+        ),
+        Err(error) => bad(&error),
+    }
 }
 
 fn good(layer: &str, text: String) -> Line {

@@ -1,4 +1,4 @@
-//! Runs what the operator sends: one thread per slot, each with a judge of its own.
+//! Runs what the operator sends: one thread per slot. A job that holds several slots leaves the others' threads waiting.
 //!
 //! In: runs from the [`Desk`]. Out: their results, to the desk. What may run when is decided in `book`; whether the
 //! machine can run anything is watched by the [`Keeper`]. Threads block; nothing here waits for a network.
@@ -10,6 +10,7 @@ mod gate;
 mod keeper;
 mod machine;
 mod outcome;
+mod trial;
 
 use std::io;
 use std::sync::{Arc, mpsc};
@@ -20,7 +21,6 @@ use evaljob_crds::Verdict;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::judge::Stop;
-use crate::plans;
 use book::Taken;
 
 pub use desk::Desk;
@@ -54,12 +54,12 @@ impl Executor {
         for slot in 0..slots {
             let executor = self.clone();
             let builder = thread::Builder::new().name(format!("slot {slot}"));
-            builder.spawn(move || executor.serve(slot))?;
+            builder.spawn(move || executor.serve())?;
         }
         Ok(())
     }
 
-    fn serve(&self, slot: u32) {
+    fn serve(&self) {
         loop {
             let stop = match Stop::new() {
                 Ok(stop) => Arc::new(stop),
@@ -72,12 +72,12 @@ impl Executor {
             let Some(taken) = self.desk.take(&stop) else {
                 return;
             };
-            self.execute(slot, taken, &stop);
+            self.execute(taken, &stop);
         }
     }
 
     /// Takes one run to its end.
-    fn execute(&self, slot: u32, taken: Taken, stop: &Stop) {
+    fn execute(&self, taken: Taken, stop: &Stop) {
         let Taken { run, job, order } = taken;
         // Its bytes exist twice only while it is built.
         let built = gate::job(&order);
@@ -85,12 +85,12 @@ impl Executor {
         let outcome = match built {
             Err(errors) => Outcome::invalid(&errors),
             Ok(built) => {
-                if !self.desk.admit(&run, plans::memory(&built)) {
+                let Some(held) = self.desk.admit(&run, built.needs()) else {
                     tracing::debug!(%job, uid = %run.uid, attempt = run.attempt, node = %self.node, "run ended before it started");
                     return;
-                }
-                tracing::debug!(%job, uid = %run.uid, attempt = run.attempt, node = %self.node, "run started");
-                match self.benches.judge(slot, &built, stop, Timestamp::now()) {
+                };
+                tracing::debug!(%job, uid = %run.uid, attempt = run.attempt, node = %self.node, slots = ?held, "run started");
+                match self.benches.judge(&held, &built, stop, Timestamp::now()) {
                     Some(status) => Outcome::judged(&status),
                     None => Outcome::infrastructure("Spawner: it is not running"),
                 }

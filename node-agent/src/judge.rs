@@ -1,92 +1,54 @@
-//! Takes one job through one sandbox slot: steps, tests or the single run, outputs.
+//! Takes one job through the sandbox slots it holds: steps, tests or the single run, outputs.
 //!
-//! In: a job, a slot, an order to stop. Out: a status. Steps run in order and a failing one ends the
-//! job; tests run in order, each over a fresh copy of what the steps left; outputs are collected when
-//! every process is dead. Keeps nothing of an attempt in which the machine failed. Blocks its thread.
+//! In: a job, its lanes, an order to stop. Out: a status. Steps run in order on the first lane and a failing one ends
+//! the job; a checker that is a program is prepared once, in a sandbox of its own; then come the tests (`testing`) or
+//! the single run. Outputs are collected when every process is dead. Keeps nothing of an attempt in which the machine
+//! failed. Blocks its thread.
 
+mod execute;
 mod outputs;
+mod sandboxes;
+mod schedule;
 mod stop;
+mod testing;
 
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use evaljob_crds::EvalJobStatus;
-use evaljob_crds::job::{Checker, Job, OnFailure, Output, Stream, Test, Work};
-use evaljob_sandbox::facts::RunFacts;
-use evaljob_sandbox::plan::{JobPlan, RunPlan};
-use evaljob_sandbox::{Collected, RunIo, SandboxError, Slot};
+use evaljob_crds::job::{CheckerProgram, Job, Output, Step, Work};
+use evaljob_crds::status::CollectedOutput;
+use evaljob_sandbox::SandboxError;
+use evaljob_sandbox::plan::{Crew, JobPlan, RunPlan};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::checker::Comparison;
 use crate::plans;
 use crate::report::{self, End, Times};
-use crate::results::{Results, RunRecord};
-use crate::stream::{Captured, Recorder};
-use crate::verdict::{self, Expectation, Judged, Outcome};
+use crate::results::Results;
+use crate::stream::Captured;
+use crate::verdict::{self, Expectation};
+use execute::{Input, Listener, Ran, execute, judged};
+use testing::Testing;
 
+pub use sandboxes::{Lane, Place, Sandbox};
 pub use stop::{Stop, StopReason};
 
-/// A sandbox slot: runs the programs of one job at a time.
-pub trait Sandbox {
-    /// Begins a job whose files have this content.
-    ///
-    /// # Errors
-    /// The layer that failed.
-    fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError>;
+/// Names the jobs that hold several slots, for the spawner.
+static CREWS: AtomicU64 = AtomicU64::new(1);
 
-    /// Runs one program to its end.
-    ///
-    /// # Errors
-    /// The layer that failed; nothing of the program's behaviour is an error.
-    fn run(&mut self, plan: &RunPlan, io: RunIo<'_>) -> Result<RunFacts, SandboxError>;
-
-    /// Opens files below /work of the last run, each with the largest size that is wanted.
-    ///
-    /// # Errors
-    /// The layer that failed.
-    fn collect(&mut self, paths: &[(String, u64)]) -> Result<Vec<Collected>, SandboxError>;
-
-    /// Ends the job.
-    ///
-    /// # Errors
-    /// The layer that failed.
-    fn end(&mut self) -> Result<(), SandboxError>;
-}
-
-impl Sandbox for Slot {
-    fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
-        Self::begin(self, plan, content)
-    }
-
-    fn run(&mut self, plan: &RunPlan, io: RunIo<'_>) -> Result<RunFacts, SandboxError> {
-        Self::run(self, plan, io)
-    }
-
-    fn collect(&mut self, paths: &[(String, u64)]) -> Result<Vec<Collected>, SandboxError> {
-        Self::collect(self, paths)
-    }
-
-    fn end(&mut self) -> Result<(), SandboxError> {
-        Self::end(self)
-    }
-}
-
-/// Judges one attempt of a job. `started`: the wall clock now; the rest is counted from it.
-pub fn judge(
-    sandbox: &mut dyn Sandbox,
-    job: &Job,
-    stop: &Stop,
-    started: Timestamp,
-) -> EvalJobStatus {
+/// Judges one attempt of a job on its lanes, at least one. `started`: the wall clock now; the rest is counted from it.
+pub fn judge(lanes: &mut [Lane], job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus {
     let clock = Instant::now();
+    let tests = match &job.work {
+        Work::Run { .. } => 0,
+        Work::Tests { tests, .. } => tests.len(),
+    };
     let mut attempt = Attempt {
-        sandbox,
+        lanes,
         job,
         stop,
-        results: Results::new(match &job.work {
-            Work::Run { .. } => 0,
-            Work::Tests { tests, .. } => tests.len(),
-        }),
-        last: None,
+        results: Results::new(tests),
     };
     let went = attempt.go();
     let end = end(went, stop.reason(), &attempt.results);
@@ -121,6 +83,28 @@ impl From<SandboxError> for Halt {
     }
 }
 
+impl Halt {
+    fn failed(message: String) -> Self {
+        Self::Failed {
+            layer: None,
+            test: None,
+            message,
+        }
+    }
+
+    /// The same, while this test ran.
+    fn in_test(self, index: usize) -> Self {
+        match self {
+            Self::Failed { layer, message, .. } => Self::Failed {
+                layer,
+                test: Some(index),
+                message,
+            },
+            Self::Stopped => Self::Stopped,
+        }
+    }
+}
+
 /// How the attempt ended. Cancelling wins over all that is not final; a deadline only over what is
 /// not decided: a failure of the program that was seen before stands.
 fn end(went: Result<(), Halt>, stopped: Option<StopReason>, results: &Results) -> End {
@@ -146,28 +130,24 @@ fn end(went: Result<(), Halt>, stopped: Option<StopReason>, results: &Results) -
 
 /// An attempt in progress.
 struct Attempt<'a> {
-    sandbox: &'a mut dyn Sandbox,
+    lanes: &'a mut [Lane],
     job: &'a Job,
     stop: &'a Stop,
     results: Results,
-    /// Both streams of the run that ended last.
-    last: Option<(Captured, Captured)>,
 }
 
-/// A run that was not stopped.
-struct Ran {
-    facts: RunFacts,
-    stdout: Captured,
-    stderr: Captured,
+/// Which sandbox of each lane is meant.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Program,
+    Checker,
 }
 
-impl Ran {
-    fn record(self, judged: Judged) -> RunRecord {
-        RunRecord {
-            judged,
-            facts: self.facts,
-            stdout: self.stdout,
-            stderr: self.stderr,
+impl Lane {
+    fn place(&mut self, role: Role) -> &mut Place {
+        match role {
+            Role::Program => &mut self.program,
+            Role::Checker => &mut self.checker,
         }
     }
 }
@@ -177,36 +157,37 @@ impl Attempt<'_> {
         if self.stop.reason().is_some() {
             return Err(Halt::Stopped);
         }
-        let (plan, content) = plans::job(self.job);
-        self.sandbox.begin(&plan, &content)?;
-        drop(content);
-        let went = self.runs().and_then(|()| self.collect());
-        if let Err(error) = self.sandbox.end() {
-            // What was judged is judged; the slot makes itself anew.
-            tracing::warn!(%error, "a job's sandbox was not taken down cleanly");
+        let went = self.runs();
+        // The first slot holds what its steps left for the others, so it ends last.
+        for lane in self.lanes.iter_mut().rev() {
+            for role in [Role::Checker, Role::Program] {
+                if let Err(error) = lane.place(role).sandbox.end() {
+                    // What was judged is judged; the slot makes itself anew.
+                    tracing::warn!(%error, "a job's sandbox was not taken down cleanly");
+                }
+            }
         }
         went
     }
 
     fn runs(&mut self) -> Result<(), Halt> {
         let job = self.job;
-        for step in &job.steps {
-            let ran = self.execute(&plans::step(job, step), &[], None)?.0;
-            let judged = self.judged(verdict::of_step(&ran.facts, &step.limits, &ran.stderr))?;
-            let passed = judged.passed();
-            self.results.add_step(ran.record(judged));
-            if !passed {
-                return Ok(());
-            }
+        let (plan, content) = plans::job(job);
+        if !self.prepare(Role::Program, plan, &content, &job.steps)? {
+            return Ok(());
+        }
+        drop(content);
+        if let Some(program) = job.checker_program()
+            && !self.prepare_checker(program)?
+        {
+            return Ok(());
         }
         match &job.work {
             Work::Run { stdin } => {
-                let ran = self.execute(&plans::run(job), stdin, None)?.0;
-                let judged = self.judged(verdict::of_run(
-                    &ran.facts,
-                    &job.limits,
-                    Expectation::Completion,
-                ))?;
+                let ran = self.execute(Role::Program, &plans::run(job), stdin)?;
+                let expectation = Expectation::Completion;
+                let judged = judged(verdict::of_run(&ran.facts, &job.limits, expectation))?;
+                self.collect(&ran)?;
                 self.results.set_run(ran.record(judged));
                 Ok(())
             }
@@ -215,123 +196,137 @@ impl Attempt<'_> {
                 checker,
                 on_failure,
                 ..
-            } => self.tests(tests, checker, *on_failure),
-        }
-    }
-
-    fn tests(
-        &mut self,
-        tests: &[Test],
-        checker: &Checker,
-        on_failure: OnFailure,
-    ) -> Result<(), Halt> {
-        for (index, test) in tests.iter().enumerate() {
-            let record = self.test(test, checker).map_err(|halt| match halt {
-                Halt::Failed { layer, message, .. } => Halt::Failed {
-                    layer,
-                    test: Some(index),
-                    message,
-                },
-                Halt::Stopped => Halt::Stopped,
-            })?;
-            let passed = record.judged.passed();
-            self.results.add_test(index, record);
-            if !passed && on_failure == OnFailure::StopAll {
-                break;
+            } => {
+                let policy = (tests.as_slice(), checker, *on_failure);
+                Testing::new(job, policy, self.stop, &mut self.results).run(self.lanes)
             }
         }
-        Ok(())
     }
 
-    fn test(&mut self, test: &Test, checker: &Checker) -> Result<RunRecord, Halt> {
-        let comparison = test
-            .expected
-            .as_deref()
-            .map(|expected| Comparison::new(checker, expected));
-        let (ran, comparison) =
-            self.execute(&plans::test(self.job, test), &test.stdin, comparison)?;
-        let compared = comparison.map_or(Ok(()), Comparison::finish);
-        let expectation = Expectation::Test(compared.as_ref().map(|&()| ()));
-        let judged = self.judged(verdict::of_run(&ran.facts, &self.job.limits, expectation))?;
-        Ok(ran.record(judged))
-    }
-
-    /// Runs one program; its output goes to the recorders and the comparison as it comes.
-    fn execute<'c>(
+    /// Begins the job on the first lane, runs these steps there, begins it on the others. `false`: a step failed.
+    fn prepare(
         &mut self,
-        plan: &RunPlan,
-        stdin: &[u8],
-        mut comparison: Option<Comparison<'c>>,
-    ) -> Result<(Ran, Option<Comparison<'c>>), Halt> {
+        role: Role,
+        mut plan: JobPlan,
+        content: &[u8],
+        steps: &[Step],
+    ) -> Result<bool, Halt> {
+        let crew = self.crew(role);
+        plan.crew = crew.as_ref().map(|crew| self.member(crew, 0, false));
+        self.begin(role, 0, &plan, content, None)?;
+        for step in steps {
+            let ran = self.execute(role, &plans::step(self.job, step), &[])?;
+            let judged = judged(verdict::of_step(&ran.facts, &step.limits, &ran.stderr))?;
+            let passed = judged.passed();
+            match role {
+                Role::Program => {
+                    if !passed {
+                        self.collect(&ran)?;
+                    }
+                    self.results.add_step(ran.record(judged));
+                }
+                Role::Checker if !passed => {
+                    self.results.checker_failed(&step.name, &judged);
+                }
+                Role::Checker => {}
+            }
+            if !passed {
+                return Ok(false);
+            }
+        }
+        if self.lanes.len() > 1 {
+            let shared = if steps.is_empty() {
+                None
+            } else {
+                Some(self.lanes[0].place(role).sandbox.share_steps()?)
+            };
+            for index in 1..self.lanes.len() {
+                plan.crew = crew
+                    .as_ref()
+                    .map(|crew| self.member(crew, index, shared.is_some()));
+                self.begin(role, index, &plan, content, shared.as_ref())?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn prepare_checker(&mut self, program: &CheckerProgram) -> Result<bool, Halt> {
+        let (plan, content) = plans::checker(self.job, program);
+        self.prepare(Role::Checker, plan, &content, &program.steps)
+    }
+
+    fn begin(
+        &mut self,
+        role: Role,
+        lane: usize,
+        plan: &JobPlan,
+        content: &[u8],
+        steps: Option<&OwnedFd>,
+    ) -> Result<(), Halt> {
+        let sandbox = &mut self.lanes[lane].place(role).sandbox;
+        Ok(sandbox.begin(plan, content, steps.map(AsFd::as_fd))?)
+    }
+
+    /// What the slots of this job share; `None` where it is one slot, with the CPU that is its own.
+    fn crew(&mut self, role: Role) -> Option<Crew> {
+        let lead = self.lanes[0].place(role).number;
+        let alone = self.lanes.len() == 1 && self.lanes[0].cpus == [lead];
+        (!alone).then(|| Crew {
+            id: CREWS.fetch_add(1, Ordering::Relaxed),
+            lead,
+            cpus: Vec::new(),
+            joins: false,
+        })
+    }
+
+    fn member(&self, crew: &Crew, lane: usize, joins: bool) -> Crew {
+        Crew {
+            cpus: self.lanes[lane].cpus.clone(),
+            joins,
+            ..crew.clone()
+        }
+    }
+
+    /// Runs one program on the first lane.
+    fn execute(&mut self, role: Role, plan: &RunPlan, stdin: &[u8]) -> Result<Ran, Halt> {
         if self.stop.reason().is_some() {
             return Err(Halt::Stopped);
         }
-        let mut stdout = Recorder::new(outputs::wanted(&self.job.outputs, Stream::Stdout));
-        let mut stderr = Recorder::new(outputs::wanted(&self.job.outputs, Stream::Stderr));
-        let facts = self.sandbox.run(
-            plan,
-            RunIo {
-                stdin,
-                stdout: &mut |chunk| {
-                    stdout.push(chunk);
-                    if let Some(comparison) = &mut comparison {
-                        comparison.push(chunk);
-                    }
-                },
-                stderr: &mut |chunk| stderr.push(chunk),
-                interrupt: self.stop.interrupt(),
-            },
-        )?;
-        let (stdout, stderr) = (stdout.finish(), stderr.finish());
-        self.last = Some((stdout.clone(), stderr.clone()));
-        Ok((
-            Ran {
-                facts,
-                stdout,
-                stderr,
-            },
-            comparison,
-        ))
+        let input = Input {
+            stdin,
+            judge: None,
+            interrupt: self.stop.interrupt(),
+        };
+        let sandbox = &mut *self.lanes[0].place(role).sandbox;
+        execute(sandbox, self.job, plan, &input, &mut Listener::Nobody)
     }
 
-    fn judged(&self, outcome: Outcome) -> Result<Judged, Halt> {
-        match outcome {
-            Outcome::Judged(judged) => Ok(judged),
-            Outcome::Interrupted => Err(Halt::Stopped),
-            Outcome::Unexplained => Err(Halt::Failed {
-                layer: None,
-                test: None,
-                message:
-                    "the run was killed from outside of its sandbox, no limit of it was reached"
-                        .to_owned(),
-            }),
-        }
-    }
-
-    /// Collects the outputs of the run that ended last.
-    fn collect(&mut self) -> Result<(), Halt> {
-        let outputs = &self.job.outputs;
-        let Some((stdout, stderr)) = &self.last else {
-            return Ok(());
-        };
-        let paths = outputs.iter().filter_map(|output| match output {
-            Output::Path { path, max_size } => Some((path.clone(), *max_size)),
-            Output::Stream { .. } => None,
-        });
-        let paths: Vec<(String, u64)> = paths.collect();
-        let files = if paths.is_empty() {
-            Vec::new()
-        } else {
-            self.sandbox.collect(&paths)?
-        };
-        self.results.outputs =
-            outputs::status(outputs, files, stdout, stderr).map_err(|message| Halt::Failed {
-                layer: None,
-                test: None,
-                message,
-            })?;
+    /// Collects the outputs of the run that ended last on the first lane.
+    fn collect(&mut self, ran: &Ran) -> Result<(), Halt> {
+        let sandbox = &mut *self.lanes[0].program.sandbox;
+        self.results.outputs = collect(sandbox, &self.job.outputs, &ran.stdout, &ran.stderr)?;
         Ok(())
     }
+}
+
+/// Collects the outputs of the run that ended last in a sandbox.
+fn collect(
+    sandbox: &mut dyn Sandbox,
+    outputs: &[Output],
+    stdout: &Captured,
+    stderr: &Captured,
+) -> Result<Vec<CollectedOutput>, Halt> {
+    let paths = outputs.iter().filter_map(|output| match output {
+        Output::Path { path, max_size } => Some((path.clone(), *max_size)),
+        Output::Stream { .. } => None,
+    });
+    let paths: Vec<(String, u64)> = paths.collect();
+    let files = if paths.is_empty() {
+        Vec::new()
+    } else {
+        sandbox.collect(&paths)?
+    };
+    outputs::status(outputs, files, stdout, stderr).map_err(Halt::failed)
 }
 
 #[cfg(test)]

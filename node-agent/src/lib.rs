@@ -9,6 +9,7 @@ pub mod executor;
 pub mod identity;
 pub mod judge;
 pub mod kernel_names;
+pub mod lanes;
 pub mod link;
 pub mod plans;
 pub mod report;

@@ -3,10 +3,13 @@
 //! In: a job. Out: plans of `evaljob_sandbox`. Pure. Nothing of this process goes into them: no
 //! variable, path or descriptor of the agent reaches a program.
 
-use evaljob_crds::job::{Job, Limits, Profile, Step, Test, Work};
+use evaljob_crds::job::{CheckerProgram, File, Job, Limits, Profile, Step, Test};
 use evaljob_sandbox::plan::{
-    FilePlan, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile, VolumePlan,
+    FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile, VolumePlan,
 };
+
+/// Where a checker starts.
+const WORK: &str = "/work";
 
 /// Variables every run has unless the manifest sets them. The user exists in the run's /etc/passwd,
 /// and HOME and TMPDIR are writable there.
@@ -23,21 +26,7 @@ const GIVEN: [(&str, &str); 5] = [
 
 /// The job's plan, and the bytes of its files back to back.
 pub fn job(job: &Job) -> (JobPlan, Vec<u8>) {
-    let mut content = Vec::with_capacity(job.files.iter().map(|file| file.content.len()).sum());
-    let files = job
-        .files
-        .iter()
-        .map(|file| {
-            let offset = content.len() as u64;
-            content.extend_from_slice(&file.content);
-            FilePlan {
-                path: file.path.clone(),
-                executable: file.executable,
-                offset,
-                length: file.content.len() as u64,
-            }
-        })
-        .collect();
+    let (files, content) = files(&job.files);
     let volumes = job.volumes.iter().map(|volume| VolumePlan {
         node_directory: volume.node_directory.clone(),
         mount_path: volume.mount_path.clone(),
@@ -49,22 +38,58 @@ pub fn job(job: &Job) -> (JobPlan, Vec<u8>) {
         workspace: job.limits.workspace,
         memory: memory(job),
         steps: !job.steps.is_empty(),
+        checker: false,
+        crew: None,
     };
     (plan, content)
 }
 
-/// Bytes the job may use at any time: its largest run, with tests side by side, and what steps leave.
-pub fn memory(job: &Job) -> u64 {
-    let side_by_side = match &job.work {
-        Work::Run { .. } => 1,
-        Work::Tests { parallelism, .. } => u64::from(*parallelism),
+/// The plan of the job's checker, and the bytes of its files back to back. It sees the image, and nothing of the job.
+pub fn checker(job: &Job, program: &CheckerProgram) -> (JobPlan, Vec<u8>) {
+    let (files, content) = files(&program.files);
+    let plan = JobPlan {
+        files,
+        volumes: Vec::new(),
+        workspace: program.limits.workspace,
+        memory: memory(job),
+        steps: !program.steps.is_empty(),
+        checker: true,
+        crew: None,
     };
-    let tests = job.limits.memory.saturating_mul(side_by_side);
-    let steps = job.steps.iter().map(|step| step.limits.memory).max();
-    match steps {
-        None => tests,
-        Some(step) => tests.max(step).saturating_add(job.limits.workspace),
+    (plan, content)
+}
+
+/// The plan of a checker's run. It always runs under the default profile, in its own /work.
+pub fn check(job: &Job, program: &CheckerProgram) -> RunPlan {
+    let paths = JUDGE_FILES.map(|name| format!("{JUDGE}/{name}"));
+    RunPlan {
+        argv: program.argv.iter().cloned().chain(paths).collect(),
+        limits: limits(&program.limits),
+        working_dir: WORK.to_owned(),
+        profile: SeccompProfile::Default,
+        ..run(job)
     }
+}
+
+fn files(files: &[File]) -> (Vec<FilePlan>, Vec<u8>) {
+    let mut content = Vec::with_capacity(files.iter().map(|file| file.content.len()).sum());
+    let place = |file: &File| {
+        let offset = content.len() as u64;
+        content.extend_from_slice(&file.content);
+        FilePlan {
+            path: file.path.clone(),
+            executable: file.executable,
+            offset,
+            length: file.content.len() as u64,
+        }
+    };
+    let plans = files.iter().map(place).collect();
+    (plans, content)
+}
+
+/// Bytes the job may use at any time.
+pub fn memory(job: &Job) -> u64 {
+    job.needs().memory
 }
 
 /// The plan of a step. Steps always run under the default profile.

@@ -1,7 +1,7 @@
 //! The status of a finished attempt.
 //!
 //! In: the job, what is known of its runs, how the attempt ended, when. Out: an `EvalJobStatus` with
-//! all that is not the operator's to say (node, attempt, retries). Pure: reads no clock. The size is
+//! all that is not the operator's to say (node, attempt, retries). Pure but for [`infrastructure`]: reads no clock. The size is
 //! bounded (`budget`); text of hostile programs arrives here already escaped.
 
 mod budget;
@@ -89,6 +89,25 @@ pub fn status(job: &Job, results: &Results, end: &End, times: Times) -> EvalJobS
     }
 }
 
+/// The status of a job that could not be tried at all.
+pub fn infrastructure(job: &Job, layer: Option<String>, message: String) -> EvalJobStatus {
+    let now = Timestamp::now();
+    let end = End::Infrastructure {
+        layer,
+        test: None,
+        message,
+    };
+    let times = Times {
+        started: now,
+        completed: now,
+    };
+    let tests = match &job.work {
+        Work::Run { .. } => 0,
+        Work::Tests { tests, .. } => tests.len(),
+    };
+    status(job, &Results::new(tests), &end, times)
+}
+
 /// The verdict of an attempt that nothing outside of it ended: of its first failure, else success.
 pub fn verdict_of(job: &Job, results: &Results) -> (Verdict, String) {
     if let Some((step, record)) = job
@@ -101,6 +120,9 @@ pub fn verdict_of(job: &Job, results: &Results) -> (Verdict, String) {
             record.judged.verdict,
             format!("step {}: {}", step.name, record.judged.message),
         );
+    }
+    if let Some(checker) = &results.checker {
+        return (checker.verdict, checker.message.clone());
     }
     match &job.work {
         Work::Run { .. } => match &results.run {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use evaljob_crds::job::Stream;
-use evaljob_crds::status::CollectedOutput;
+use evaljob_crds::status::{CollectedOutput, Verdict};
 use evaljob_sandbox::facts::{Enforcement, RunFacts};
 
 use crate::stream::Captured;
@@ -16,11 +16,16 @@ use crate::verdict::Judged;
 /// Failing tests whose details a status shows (api.md).
 pub const DETAILED_TESTS: usize = 16;
 
+/// Kept beyond them while tests run side by side: as many as may turn out to be void.
+const SPARE: usize = 16;
+
 /// A finished run and its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
     /// Its verdict.
     pub judged: Judged,
+    /// What the checker said of it, if that is a program.
+    pub checker_message: Option<String>,
     /// What the sandbox recorded.
     pub facts: RunFacts,
     /// Standard output.
@@ -91,6 +96,10 @@ pub struct Results {
     pub failures: Vec<(usize, RunRecord)>,
     /// Maximum over the tests, or of the single run.
     pub used: Option<Used>,
+    /// Why the checker could not be prepared.
+    pub checker: Option<Judged>,
+    /// Figures of each test that was run.
+    used_by: Vec<Option<Used>>,
     /// What was enforced on the last run.
     pub enforcement: Option<Enforcement>,
     /// What was collected, in the order of the spec.
@@ -106,6 +115,8 @@ impl Results {
             tests: vec![None; tests],
             failures: Vec::new(),
             used: None,
+            checker: None,
+            used_by: vec![None; tests],
             enforcement: None,
             outputs: Vec::new(),
         }
@@ -124,15 +135,35 @@ impl Results {
         self.run = Some(record);
     }
 
-    /// Adds a test; those before it that were run have been added.
+    /// Adds a test; tests end in any order.
     pub fn add_test(&mut self, index: usize, record: RunRecord) {
         self.note_enforcement(&record);
-        let used = Used::of(&record.facts);
-        self.used = Some(self.used.map_or(used, |before| before.max(used)));
+        self.used_by[index] = Some(Used::of(&record.facts));
         self.tests[index] = Some(record.judged.clone());
-        if !record.judged.passed() && self.failures.len() < DETAILED_TESTS {
-            self.failures.push((index, record));
+        if !record.judged.passed() {
+            let place = self.failures.partition_point(|(other, _)| *other < index);
+            self.failures.insert(place, (index, record));
+            self.failures.truncate(DETAILED_TESTS + SPARE);
         }
+    }
+
+    /// Ends the tests: what an earlier failure makes void is taken out.
+    pub fn settle(&mut self, is_void: impl Fn(usize) -> bool) {
+        for index in (0..self.tests.len()).filter(|index| is_void(*index)) {
+            self.tests[index] = None;
+            self.used_by[index] = None;
+        }
+        self.failures.retain(|(index, _)| !is_void(*index));
+        self.failures.truncate(DETAILED_TESTS);
+        self.used = self.used_by.iter().flatten().copied().reduce(Used::max);
+    }
+
+    /// A step of the checker failed: the tests cannot be judged.
+    pub fn checker_failed(&mut self, step: &str, judged: &Judged) {
+        self.checker = Some(Judged {
+            verdict: Verdict::JudgeError,
+            message: format!("checker step {step}: {}", judged.message),
+        });
     }
 
     /// Whether the program has failed: whatever comes later, the attempt does not succeed.
@@ -143,6 +174,7 @@ impl Results {
             .chain(&self.run)
             .map(|record| &record.judged);
         runs.chain(self.tests.iter().flatten())
+            .chain(&self.checker)
             .any(|judged| !judged.passed())
     }
 

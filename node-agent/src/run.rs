@@ -4,8 +4,8 @@
 //! an exit code. Every document is validated before anything runs; jobs then run side by side on all slots, as far
 //! as memory allows. A machine that cannot enforce gives InfrastructureError, never a weaker run.
 
-mod memory;
 mod progress;
+mod room;
 mod table;
 
 use std::fs;
@@ -13,7 +13,6 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -23,17 +22,17 @@ use evaljob_crds::manifest::{self, Document, Documents};
 use evaljob_crds::status::VerdictClass;
 use evaljob_crds::{EvalJobStatus, FieldError};
 use evaljob_sandbox::plan::HostPlan;
-use evaljob_sandbox::{SandboxError, Slot, Spawner};
+use evaljob_sandbox::{SandboxError, Spawner};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
-use crate::judge::{self, Stop, StopReason};
-use crate::plans;
-use crate::report::{self, End, Times};
-use crate::results::Results;
+use crate::judge::{Stop, StopReason};
+use crate::lanes::{self, Lanes};
+use crate::report;
 use crate::serve::NamedDirectory;
-use memory::Memory;
 use progress::Progress;
+use room::Room;
+pub(crate) use room::too_few_slots;
 
 /// Longest that a job may take here: a day, as a cluster has it by default.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -50,7 +49,7 @@ pub struct HostOptions {
     /// A directory that jobs may mount by this name; may be given more than once
     #[arg(long = "node-directory", value_name = "NAME=DIR")]
     pub node_directories: Vec<NamedDirectory>,
-    /// Runs side by side; absent: one for each CPU this process may use
+    /// Runs side by side; absent: one for each CPU that this container's limit and affinity leave
     #[arg(long)]
     pub slots: Option<NonZeroU32>,
 }
@@ -58,13 +57,8 @@ pub struct HostOptions {
 impl HostOptions {
     /// Slots for jobs.
     pub fn slots(&self) -> u32 {
-        self.slots.map_or_else(
-            || {
-                let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-                u32::try_from(cpus).unwrap_or(1)
-            },
-            NonZeroU32::get,
-        )
+        self.slots
+            .map_or_else(evaljob_sandbox::cpus, NonZeroU32::get)
     }
 
     /// What the sandbox is told.
@@ -80,7 +74,7 @@ impl HostOptions {
                 .map(|directory| directory.0.clone())
                 .collect(),
             allow_cgroup_v1: self.allow_cgroup_v1,
-            slots: self.slots(),
+            slots: lanes::sandbox_slots(self.slots()),
         }
     }
 }
@@ -171,7 +165,9 @@ pub fn run(options: &Options) -> Result<ExitCode, RunError> {
             return Ok(ExitCode::from(INVALID));
         }
     };
-    let statuses = match Spawner::start(options.host.host_plan()) {
+    let started = Spawner::start(options.host.host_plan());
+    let started = started.and_then(|spawner| spawner.facts().capable().map(|()| spawner));
+    let statuses = match started {
         Ok(spawner) => on_slots(&spawner, options.host.slots(), &documents.jobs, &jobs)?,
         Err(error) => jobs.iter().map(|job| refused(job, &error)).collect(),
     };
@@ -231,40 +227,45 @@ fn prepare(documents: &Documents) -> Result<Vec<Job>, Vec<String>> {
     }
 }
 
-/// Runs the jobs side by side; statuses in the order of the documents.
+/// Runs the jobs side by side, begun in order; statuses in the order of the documents.
 fn on_slots(
     spawner: &Spawner,
     slots: u32,
     documents: &[Document],
     jobs: &[Job],
 ) -> Result<Vec<EvalJobStatus>, RunError> {
-    let next = AtomicUsize::new(0);
-    let memory = Memory::new(spawner.facts().memory_budget);
+    let room = Room::new(slots, spawner.facts().memory_budget);
+    let lanes = Lanes::new(spawner, slots);
     let (sender, receiver) = mpsc::channel();
     let mut statuses: Vec<Option<EvalJobStatus>> = vec![None; jobs.len()];
     std::thread::scope(|scope| -> Result<(), RunError> {
-        for number in 0..slots {
-            let (sender, next, memory) = (sender.clone(), &next, &memory);
-            let mut slot = spawner.slot(number);
-            let work = move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let (Some(document), Some(job)) = (documents.get(index), jobs.get(index))
-                    else {
-                        return;
-                    };
-                    let _share = memory.take(plans::memory(job));
-                    if sender.send((index, one(&mut slot, document, job))).is_err() {
-                        return;
+        let (room, lanes) = (&room, &lanes);
+        let begin = move || {
+            for (index, (document, job)) in documents.iter().zip(jobs).enumerate() {
+                let sender = sender.clone();
+                let share = match room.take(job.needs()) {
+                    Ok(share) => share,
+                    Err(missing) => {
+                        let _ = sender.send((index, report::infrastructure(job, None, missing)));
+                        continue;
                     }
-                }
-            };
-            std::thread::Builder::new()
-                .name(format!("slot-{number}"))
-                .spawn_scoped(scope, work)
-                .map_err(RunError::Slot)?;
-        }
-        drop(sender);
+                };
+                let work = move || {
+                    let status = one(lanes, &share.slots, document, job);
+                    drop(share);
+                    // Nobody waits for it any more only where this function has failed.
+                    let _ = sender.send((index, status));
+                };
+                std::thread::Builder::new()
+                    .name("job".to_owned())
+                    .spawn_scoped(scope, work)?;
+            }
+            Ok(())
+        };
+        let begun = std::thread::Builder::new()
+            .name("order".to_owned())
+            .spawn_scoped(scope, begin)
+            .map_err(RunError::Slot)?;
         let mut progress = Progress::new(jobs.len());
         for (index, status) in receiver {
             progress.finished(&status);
@@ -273,7 +274,10 @@ fn on_slots(
             }
         }
         progress.clear();
-        Ok(())
+        match begun.join() {
+            Ok(begun) => begun.map_err(RunError::Slot),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })?;
     // What an operator says in a cluster: there is one attempt, and nothing is tried again here.
     let first = |status: EvalJobStatus| EvalJobStatus {
@@ -285,12 +289,13 @@ fn on_slots(
 }
 
 /// One job, with its deadline.
-fn one(slot: &mut Slot, document: &Document, job: &Job) -> EvalJobStatus {
+fn one(lanes: &Lanes, held: &[u32], document: &Document, job: &Job) -> EvalJobStatus {
     let started = Timestamp::now();
     let stop = match Stop::new() {
         Ok(stop) => stop,
         Err(error) => {
-            return infrastructure(job, None, format!("cannot make an interrupt: {error}"));
+            let message = format!("cannot make an interrupt: {error}");
+            return report::infrastructure(job, None, message);
         }
     };
     let spec = &document.job.spec;
@@ -306,35 +311,14 @@ fn one(slot: &mut Slot, document: &Document, job: &Job) -> EvalJobStatus {
                 stop.order(StopReason::Deadline);
             }
         });
-        let status = judge::judge(slot, job, stop, started);
+        let status = lanes.judge(held, job, stop, started);
         drop(done);
         status
     })
 }
 
 fn refused(job: &Job, error: &SandboxError) -> EvalJobStatus {
-    infrastructure(job, Some(error.layer.to_string()), error.to_string())
-}
-
-fn infrastructure(job: &Job, layer: Option<String>, message: String) -> EvalJobStatus {
-    let now = Timestamp::now();
-    let end = End::Infrastructure {
-        layer,
-        test: None,
-        message,
-    };
-    let times = Times {
-        started: now,
-        completed: now,
-    };
-    report::status(job, &Results::new(results_of(job)), &end, times)
-}
-
-fn results_of(job: &Job) -> usize {
-    match &job.work {
-        evaljob_crds::job::Work::Run { .. } => 0,
-        evaljob_crds::job::Work::Tests { tests, .. } => tests.len(),
-    }
+    report::infrastructure(job, Some(error.layer.to_string()), error.to_string())
 }
 
 fn show(

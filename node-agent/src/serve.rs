@@ -13,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use evaljob_sandbox::{Launcher, SandboxError, confine};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +21,7 @@ use crate::executor::book::Book;
 use crate::executor::{Benches, Desk, Executor, Keeper, Machine, Order, SandboxMachine};
 use crate::link::{Credentials, Link, LinkState, Settings, Timings};
 
-pub use options::{NamedDirectory, Options};
+pub use options::{AGENT_UID, NamedDirectory, NoService, Options};
 pub use pages::Pages;
 
 /// Time after which a result that got no Ack is sent again (wire schema, `Done`).
@@ -46,6 +47,12 @@ pub enum ServeError {
     /// Signals.
     #[error("cannot wait for SIGTERM")]
     Signal(#[source] io::Error),
+    /// The agent itself would run with rights over the node.
+    #[error("cannot lock the agent in")]
+    Confine(#[source] SandboxError),
+    /// No operator is given.
+    #[error(transparent)]
+    NoService(#[from] NoService),
 }
 
 /// An agent's settings.
@@ -68,15 +75,21 @@ pub struct Setup {
 /// # Errors
 /// [`ServeError`] where the agent cannot start at all. A sandbox that cannot is told to the operator instead.
 pub fn run(options: &Options) -> Result<(), ServeError> {
-    let machine = SandboxMachine::new(options.host_plan(), options.memory_reserve);
+    let operators = options.all_operators(|name| std::env::var(name).ok())?;
+    let (plan, slots) = (options.host_plan(), options.slots());
+    let launcher = Launcher::start().map_err(ServeError::Confine)?;
+    // From here on this process has no right over the node, and gets none back.
+    let confined = confine(&options.confinement(&operators)).map_err(ServeError::Confine)?;
+    tracing::info!(uid = confined.uid, landlock_abi = ?confined.landlock_abi, "the agent is locked in");
+    let machine = SandboxMachine::new(launcher, plan, options.memory_reserve);
     let directories = options.node_directories.iter();
     let setup = Setup {
         link: Settings {
-            operators: options.operators.clone(),
+            operators,
             credentials: Credentials {
                 ca_file: options.operator_ca.clone(),
                 token_file: options.token_file.clone(),
-                server_name: options.operator_name.clone(),
+                server_name: options.server_name(),
             },
             node: options.node_name.as_str().into(),
             node_directories: directories
@@ -84,7 +97,7 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
                 .collect(),
             timings: Timings::default(),
         },
-        slots: options.slots(),
+        slots,
         repeat: REPEAT,
         metrics_listen: options.metrics_listen,
         drain: Duration::from_secs(options.drain_seconds),
@@ -133,6 +146,8 @@ pub fn serve<M: Machine + 'static>(
     // The keeper takes the sandbox down with it, and every run that is left.
     let _ = orders.send(Order::End);
     let _ = keeper.join();
+    // A name server that does not answer holds up nobody.
+    runtime.shutdown_background();
     served
 }
 

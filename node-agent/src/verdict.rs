@@ -15,8 +15,8 @@ use crate::checker::Difference;
 use crate::kernel_names::{self, SIGSEGV, SIGSYS, SIGXFSZ};
 use crate::stream::Captured;
 
-/// Bytes of a step's standard error that its message may hold.
-const STDERR_LINE: usize = 512;
+/// Bytes of a step's or a checker's standard error that its message may hold.
+pub const STDERR_LINE: usize = 512;
 
 /// Bytes of a program's path in a message.
 const PATH: usize = 256;
@@ -112,6 +112,29 @@ pub fn of_step(facts: &RunFacts, limits: &Limits, stderr: &Captured) -> Outcome 
         }
         other => other,
     }
+}
+
+/// Judges a test by the end of the program that checked it: 0 accepts, 1 rejects, all else is the checker's own failure.
+pub fn of_check(facts: &RunFacts, limits: &Limits, stderr: &Captured) -> Outcome {
+    let judged = match of_run(facts, limits, Expectation::Completion) {
+        Outcome::Judged(judged) => judged,
+        other => return other,
+    };
+    let said = stderr.first_line(STDERR_LINE);
+    Outcome::Judged(match (judged.verdict, &facts.ending) {
+        (Verdict::Completed, _) => Judged::new(Verdict::Accepted, ""),
+        (Verdict::RuntimeError, Ending::Exited(1)) => Judged::new(
+            Verdict::WrongAnswer,
+            said.unwrap_or_else(|| "rejected by the checker".to_owned()),
+        ),
+        _ => {
+            let said = said.map_or_else(String::new, |line| format!(": {line}"));
+            Judged::new(
+                Verdict::JudgeError,
+                format!("checker: {}{said}", judged.message),
+            )
+        }
+    })
 }
 
 /// The verdict of a recorded breach; `None` for the caller's interrupt.

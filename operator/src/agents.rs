@@ -242,6 +242,7 @@ fn facts(identity: &AgentIdentity, hello: Hello) -> Result<AgentFacts, Status> {
         .ok_or_else(|| Status::invalid_argument("an inventory entry without identity"))?;
     Ok(AgentFacts {
         node: identity.node.clone(),
+        pod_name: identity.pod_name.clone(),
         pod_uid: identity.pod_uid.clone(),
         capacity: Capacity {
             slots: hello.slots,

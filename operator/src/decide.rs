@@ -34,10 +34,10 @@ mod timers;
 mod tombs;
 mod writing;
 
-pub use agent::{AgentFacts, Held};
+pub use agent::{AgentFacts, Held, Unfit};
 pub use event::{Done, Event, Former, Loaded, NodeFacts, Rules};
 pub use job::{JobFacts, Recorded};
-pub use step::{Close, Count, LoadOrder, RunOrder, Step, WriteOrder};
+pub use step::{AgentWarning, Close, Count, LoadOrder, RunOrder, Step, WriteOrder};
 pub use writing::{Outcome, ReadBack, WriteKind};
 
 use agent::Agent;
@@ -57,6 +57,8 @@ pub struct Figures {
     pub held: usize,
     /// Connected agents.
     pub agents: usize,
+    /// Those of them that cannot enforce a layer.
+    pub unfit: usize,
     /// Verdicts that wait to be stored.
     pub unstored: usize,
     /// Bytes of specs in memory.
@@ -194,6 +196,11 @@ impl Decider {
                 .agents
                 .values()
                 .filter(|agent| agent.conn.is_some())
+                .count(),
+            unfit: self
+                .agents
+                .values()
+                .filter(|agent| agent.is_unfit())
                 .count(),
             unstored: self.unstored,
             spec_bytes: self.spec_bytes,

@@ -15,7 +15,8 @@ use tonic::Status;
 use crate::agents::streams::Streams;
 use crate::clock::Clock;
 use crate::decide::{
-    Close, Count, Decider, Event, Former, LoadOrder, RunOrder, Step, WriteKind, WriteOrder,
+    AgentWarning, Close, Count, Decider, Event, Former, LoadOrder, RunOrder, Step, WriteKind,
+    WriteOrder,
 };
 use crate::metrics::{Health, Metrics};
 use crate::status_writer::Order;
@@ -33,6 +34,8 @@ pub struct Ports {
     pub loader: mpsc::UnboundedSender<LoadOrder>,
     /// To the keeper of finished jobs.
     pub keeper: mpsc::UnboundedSender<Note>,
+    /// To whom looks at the agents' Pods.
+    pub warnings: mpsc::UnboundedSender<AgentWarning>,
     /// To the Lease.
     pub enlist: watch::Sender<Option<Former>>,
     /// To agents.
@@ -119,6 +122,10 @@ impl Ports {
             }
             Step::Enlist(nodes) => {
                 self.enlist.send_replace(Some(nodes));
+            }
+            Step::Warn(warning) => {
+                tracing::warn!(node = %warning.node, pod = warning.pod_name, text = warning.text, "this node cannot enforce every layer and runs nothing");
+                let _ = self.warnings.send(*warning);
             }
             Step::Count(count) => self.count(count),
         }

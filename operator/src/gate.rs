@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use evaljob_crds::inputs::{self, Inputs};
 
+use evaljob_crds::spec::Test;
 use evaljob_crds::{
     ConditionType, EvalJobSpec, EvalJobStatus, FieldError, Reason, active_deadline,
     infra_retry_limit, job, max_queue, validate,
@@ -130,17 +131,25 @@ pub fn join(errors: &[FieldError]) -> String {
 /// What placement needs to know of a spec. Limits need no inputs, so they are taken from the job that the spec's
 /// skeleton describes; a spec whose limits are invalid is never placed.
 fn shape(spec: &EvalJobSpec) -> Shape {
-    let parallelism = spec
-        .test_policy
-        .as_ref()
-        .and_then(|policy| policy.parallelism)
-        .and_then(|parallelism| u32::try_from(parallelism).ok())
-        .unwrap_or(1);
+    let mut checker = spec.checker.clone();
+    if let Some(program) = checker
+        .as_mut()
+        .and_then(|checker| checker.program.as_mut())
+    {
+        program.files.clear();
+    }
+    let test = |test: &Test| Test {
+        name: test.name.clone(),
+        ..Test::default()
+    };
     let skeleton = EvalJobSpec {
         command: vec!["true".to_owned()],
         limits: spec.limits.clone(),
         steps: spec.steps.clone(),
         sandbox: spec.sandbox.clone(),
+        tests: spec.tests.iter().map(test).collect(),
+        checker,
+        test_policy: spec.test_policy.clone(),
         ..EvalJobSpec::default()
     };
     let mut shape = Shape {
@@ -156,18 +165,9 @@ fn shape(spec: &EvalJobSpec) -> Shape {
         ..Shape::default()
     };
     if let Ok(built) = job::build(&skeleton, &Inputs::default()) {
-        let of_steps = built.steps.iter().map(|step| step.limits);
-        let runs = u64::from(parallelism) * built.limits.memory;
-        let workspace = if built.steps.is_empty() {
-            0
-        } else {
-            built.limits.workspace
-        };
-        shape.slots = of_steps
-            .clone()
-            .map(|limits| limits.cpus)
-            .fold(built.limits.cpus * parallelism, u32::max);
-        shape.memory = of_steps.map(|limits| limits.memory).fold(runs, u64::max) + workspace;
+        let needs = built.needs();
+        shape.slots = needs.slots;
+        shape.memory = needs.memory;
         shape.landlock_abi = built.minimum_landlock_abi;
     }
     shape

@@ -29,3 +29,4 @@ pub mod status;
 pub mod status_writer;
 pub mod tls;
 pub mod ttl;
+pub mod warnings;

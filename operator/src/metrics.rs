@@ -60,6 +60,7 @@ pub struct Metrics {
     queued: Gauge,
     held: Gauge,
     agents: Gauge,
+    unfit: Gauge,
     unstored: Gauge,
     spec_bytes: Gauge,
 }
@@ -72,6 +73,7 @@ impl Metrics {
             (&self.queued, figures.queued),
             (&self.held, figures.held),
             (&self.agents, figures.agents),
+            (&self.unfit, figures.unfit),
             (&self.unstored, figures.unstored),
             (&self.spec_bytes, figures.spec_bytes),
         ];
@@ -147,6 +149,11 @@ impl Metrics {
         );
         registry.register("jobs_held", "Jobs at agents", self.held.clone());
         registry.register("agents_connected", "Connected agents", self.agents.clone());
+        registry.register(
+            "agents_unfit",
+            "Connected agents whose node cannot enforce a layer",
+            self.unfit.clone(),
+        );
         registry.register(
             "verdicts_unstored",
             "Verdicts that wait to be stored",
@@ -326,6 +333,7 @@ mod tests {
         let (pages, seconds) = Pages::new(&metrics, Health::new(Clock::new()));
         metrics.set(Figures {
             live: 7,
+            unfit: 2,
             ..Figures::default()
         });
         metrics
@@ -336,6 +344,7 @@ mod tests {
         let (_, text) = pages.answer("/metrics");
         for line in [
             "evaljob_operator_jobs_live 7",
+            "evaljob_operator_agents_unfit 2",
             "evaljob_operator_status_writes_total{kind=\"final\",outcome=\"stored\"} 1",
             "evaljob_operator_status_write_seconds_count 1",
         ] {

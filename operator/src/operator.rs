@@ -28,6 +28,7 @@ use crate::options::Options;
 use crate::status_writer::StatusWriter;
 use crate::tls::{Certificate, Source, TlsError};
 use crate::ttl::{self, Keeper};
+use crate::warnings;
 
 /// Events that may wait for the engine; their senders wait beyond it.
 const EVENTS: usize = 1024;
@@ -167,6 +168,7 @@ async fn start(
     let (writer, orders) = mpsc::unbounded_channel();
     let (loader, loads) = mpsc::unbounded_channel();
     let (keeper, notes) = mpsc::unbounded_channel();
+    let (warnings, warned) = mpsc::unbounded_channel();
     let streams = Streams::default();
 
     let agents = Agents {
@@ -195,6 +197,8 @@ async fn start(
     parts.spawn(endless(
         Loader::new(client.clone(), events.clone()).run(loads),
     ));
+    let namespace = options.agent_service_account.namespace.clone();
+    parts.spawn(endless(warnings::run(client.clone(), namespace, warned)));
     parts.spawn(endless(controller::nodes(client.clone(), events.clone())));
     let rules = Rules {
         agent_grace: options.agent_grace,
@@ -205,6 +209,7 @@ async fn start(
         writer,
         loader,
         keeper,
+        warnings,
         enlist,
         streams,
         metrics: metrics.clone(),

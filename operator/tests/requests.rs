@@ -81,6 +81,7 @@ impl Scene {
             writer,
             loader,
             keeper,
+            warnings: mpsc::unbounded_channel().0,
             enlist,
             streams: streams.clone(),
             metrics,
@@ -118,6 +119,7 @@ impl Scene {
         scene.tell(Event::JobsListed).await;
         let agent = AgentFacts {
             node: node.clone(),
+            pod_name: "agent".to_owned(),
             pod_uid: "p".to_owned(),
             capacity: Capacity {
                 slots: 2,

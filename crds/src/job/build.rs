@@ -4,8 +4,8 @@
 
 use super::defaults::{self, OUTPUT_MAX_SIZE};
 use super::{
-    Checker, File, Job, Limits, Network, OnFailure, Output, Profile, Step, Stream, Test, Volume,
-    Work,
+    Checker, CheckerProgram, File, Job, Limits, Network, OnFailure, Output, Profile, Step, Stream,
+    Test, Volume, Work,
 };
 use crate::bounds;
 use crate::field::{FieldError, Path, Report};
@@ -33,7 +33,7 @@ pub fn build(spec: &EvalJobSpec, inputs: &Inputs) -> Result<Job, Vec<FieldError>
     let work = if spec.tests.is_empty() {
         reader.run(&root, spec)
     } else {
-        reader.tests(&root, spec)
+        reader.tests(&root, spec, limits.workspace)
     };
     let report = reader.finish(&root);
     if !report.errors.is_empty() {
@@ -155,7 +155,7 @@ impl Reader<'_> {
         }
     }
 
-    fn tests(&mut self, root: &Path<'_>, spec: &EvalJobSpec) -> Work {
+    fn tests(&mut self, root: &Path<'_>, spec: &EvalJobSpec, workspace: u64) -> Work {
         let list = root.field("tests");
         let tests = spec
             .tests
@@ -166,13 +166,11 @@ impl Reader<'_> {
         let policy = spec.test_policy.clone().unwrap_or_default();
         Work::Tests {
             tests,
-            checker: checker(spec.checker.as_ref()),
+            checker: self.checker(root, spec.checker.as_ref(), workspace),
             on_failure: match policy.on_failure {
                 Some(spec::OnFailure::Continue) => OnFailure::Continue,
-                // StopGroup does not get here: validation refuses it.
-                Some(spec::OnFailure::StopAll | spec::OnFailure::StopGroup) | None => {
-                    OnFailure::StopAll
-                }
+                Some(spec::OnFailure::StopGroup) => OnFailure::StopGroup,
+                Some(spec::OnFailure::StopAll) | None => OnFailure::StopAll,
             },
             parallelism: policy
                 .parallelism
@@ -209,6 +207,41 @@ impl Reader<'_> {
         }
     }
 
+    fn checker(
+        &mut self,
+        root: &Path<'_>,
+        given: Option<&spec::Checker>,
+        workspace: u64,
+    ) -> Checker {
+        let Some(given) = given else {
+            return Checker::Tokens;
+        };
+        match (given.type_, &given.program) {
+            (Some(spec::CheckerType::Exact), _) => Checker::Exact,
+            (Some(spec::CheckerType::Lines), _) => Checker::Lines,
+            (Some(spec::CheckerType::Unordered), _) => Checker::Unordered,
+            (Some(spec::CheckerType::Float), _) => float(given.float.as_ref()),
+            (Some(spec::CheckerType::Program), Some(program)) => {
+                let checker = root.field("checker");
+                let at = checker.field("program");
+                Checker::Program(Box::new(CheckerProgram {
+                    files: self.files(&at, &program.files),
+                    steps: program
+                        .steps
+                        .iter()
+                        .map(|given| step(given, workspace))
+                        .collect(),
+                    argv: program.command.clone(),
+                    limits: defaults::step_limits(program.limits.as_ref(), workspace),
+                }))
+            }
+            // Validation refuses a Program without its program.
+            (Some(spec::CheckerType::Tokens | spec::CheckerType::Program) | None, _) => {
+                Checker::Tokens
+            }
+        }
+    }
+
     fn finish(mut self, root: &Path<'_>) -> Report {
         let total = self.total;
         self.report.check(total <= bounds::INPUT_TOTAL, root, || {
@@ -240,20 +273,6 @@ fn step(given: &spec::Step, workspace: u64) -> Step {
         name: given.name.clone(),
         argv: given.command.clone(),
         limits,
-    }
-}
-
-fn checker(given: Option<&spec::Checker>) -> Checker {
-    let Some(given) = given else {
-        return Checker::Tokens;
-    };
-    match given.type_ {
-        Some(spec::CheckerType::Exact) => Checker::Exact,
-        Some(spec::CheckerType::Lines) => Checker::Lines,
-        Some(spec::CheckerType::Unordered) => Checker::Unordered,
-        Some(spec::CheckerType::Float) => float(given.float.as_ref()),
-        // Program does not get here: validation refuses it.
-        Some(spec::CheckerType::Tokens | spec::CheckerType::Program) | None => Checker::Tokens,
     }
 }
 

@@ -27,7 +27,29 @@ pub(super) fn rules() -> Vec<Rule> {
         "all contents, inputs, expected outputs, arguments, variables and references together must have at most {max} bytes"
     );
     let hint = "(hint: move them to ConfigMaps, by configMapKeyRef, or to an image, by imageFile)";
+    let names = [
+        list(
+            "self",
+            "tests",
+            &format!("size(e.name) + {}", text("e", "group")),
+        ),
+        list("self", "files", "size(e.path)"),
+        format!(
+            "(has(self.checker) && has(self.checker.program) ? {} : 0)",
+            list("self.checker.program", "files", "size(e.path)"),
+        ),
+    ]
+    .join(" + ");
+    let names_max = bounds::NAMES_TOTAL;
     vec![
+        Rule::new(
+            "names-total",
+            &["spec"],
+            format!("{names} <= {names_max}"),
+            format!(
+                "names and groups of tests and paths of files together must have at most {names_max} bytes (hint: shorter names, or files packed into one archive that a step unpacks)"
+            ),
+        ),
         Rule::new(
             "inline-total",
             &["spec"],

@@ -57,6 +57,31 @@ pub(crate) fn inline_bytes(spec: &EvalJobSpec) -> usize {
         + program
 }
 
+/// Names and groups of tests, and paths of files.
+pub(crate) fn names_total(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
+    let tests: usize = spec
+        .tests
+        .iter()
+        .map(|test| test.name.len() + text(test.group.as_ref()))
+        .sum();
+    let program = spec
+        .checker
+        .as_ref()
+        .and_then(|checker| checker.program.as_ref())
+        .map_or(0, |program| paths(&program.files));
+    let total = tests + paths(&spec.files) + program;
+    report.check(total <= bounds::NAMES_TOTAL, root, || {
+        format!(
+            "names and groups of tests and paths of files together must have at most {} bytes, have {total} (hint: shorter names, or files packed into one archive that a step unpacks)",
+            bounds::NAMES_TOTAL
+        )
+    });
+}
+
+fn paths(files: &[File]) -> usize {
+    files.iter().map(|file| file.path.len()).sum()
+}
+
 fn text(text: Option<&String>) -> usize {
     text.map_or(0, String::len)
 }

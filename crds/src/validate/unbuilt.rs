@@ -3,7 +3,7 @@
 //! The schema has them, so that manifests and objects keep their form when a later version builds them.
 
 use crate::field::{Path, Report};
-use crate::spec::{CheckerType, EvalJobSpec, InputSource, Limits, NetworkMode, OnFailure, Step};
+use crate::spec::{EvalJobSpec, InputSource, NetworkMode};
 
 /// Adds an error for each use of such a field.
 pub(crate) fn refuse(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
@@ -25,38 +25,11 @@ pub(crate) fn refuse(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
             test.expected_stdout_from.as_ref(),
         );
     }
-    if let Some(checker) = &spec.checker {
-        let program = checker.type_ == Some(CheckerType::Program);
-        let at = root.field("checker");
-        value(report, program, &at.field("type"), "Program");
-    }
-    if let Some(policy) = &spec.test_policy {
-        let at = root.field("testPolicy");
-        let group = policy.on_failure == Some(OnFailure::StopGroup);
-        value(report, group, &at.field("onFailure"), "StopGroup");
-        let parallel = policy.parallelism.is_some_and(|tests| tests > 1);
-        value(report, parallel, &at.field("parallelism"), "more than 1");
-    }
     if let Some(network) = &spec.network {
         let at = root.field("network");
         let loopback = network.mode == Some(NetworkMode::Loopback);
         value(report, loopback, &at.field("mode"), "Loopback");
     }
-    cpus(report, &root.field("limits"), spec.limits.as_ref());
-    steps(report, root, &spec.steps);
-}
-
-fn steps(report: &mut Report, parent: &Path<'_>, steps: &[Step]) {
-    let list = parent.field("steps");
-    for (index, step) in steps.iter().enumerate() {
-        let at = list.index(index);
-        cpus(report, &at.field("limits"), step.limits.as_ref());
-    }
-}
-
-fn cpus(report: &mut Report, at: &Path<'_>, limits: Option<&Limits>) {
-    let several = limits.and_then(|limits| limits.cpus).unwrap_or(1) > 1;
-    value(report, several, &at.field("cpus"), "more than 1");
 }
 
 fn image_file(report: &mut Report, parent: &Path<'_>, name: &str, source: Option<&InputSource>) {

@@ -22,6 +22,7 @@ mod dir;
 mod error;
 mod layout;
 mod prep;
+mod quota;
 mod v1;
 mod v2;
 
@@ -36,6 +37,7 @@ use rustix::thread::UnshareFlags;
 pub use error::CgroupError;
 pub use layout::{Hierarchy, Layout, Sources};
 pub use prep::PrivateMounts;
+pub use quota::cpus;
 
 use crate::facts::CgroupVersion;
 use crate::plan::{RunKind, RunLimits};

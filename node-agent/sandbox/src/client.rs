@@ -7,32 +7,41 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::EventfdFlags;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::io::Errno;
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::RunFacts;
 use crate::frame::{
     self, Found, FrameError, FromSpawner, FromWorker, HostFacts, ToSpawner, ToWorker,
 };
+use crate::launcher::{self, LAUNCHER};
+use crate::memfile::Sealed;
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 use crate::streams::Streams;
 
 /// First argument by which the binary knows that it is to be the spawner.
 const SPAWNER: &str = "evaljob-spawner";
 
-/// Becomes the spawner, and never returns, where this process was started as one. The first call of `main`.
+/// Becomes the spawner or the launcher, and never returns, where this process was started as one. The first call of
+/// `main`.
 pub fn maybe_become_spawner() {
     let mut arguments = std::env::args_os();
-    if arguments.next().is_some_and(|name| name == SPAWNER) && arguments.len() == 0 {
+    let name = arguments.next().unwrap_or_default();
+    if arguments.len() > 0 {
+        return;
+    }
+    if name == LAUNCHER {
+        crate::sys::exit(launcher::run());
+    }
+    if name == SPAWNER {
         let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else {
             crate::sys::exit(70);
         };
-        crate::sys::exit(crate::spawner::run(socket));
+        crate::sys::exit(crate::spawner::run(socket, None));
     }
 }
 
@@ -41,49 +50,49 @@ pub fn maybe_become_spawner() {
 pub struct Spawner {
     facts: HostFacts,
     link: Arc<Mutex<Option<OwnedFd>>>,
-    child: Child,
+    process: Process,
 }
 
 impl Spawner {
-    /// Starts the spawner and waits until the machine is prepared.
+    /// Starts the spawner, with the rights that this process has, and waits until the machine is prepared. A process
+    /// that gives them up starts spawners by a [`crate::Launcher`].
     ///
     /// # Errors
     /// The layer that this machine cannot enforce, with cause and way out.
     pub fn start(plan: HostPlan) -> Result<Self, SandboxError> {
-        let (ours, theirs) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .or_layer(Layer::Spawner, || "make the spawner's socket".into())?;
-        let child = Command::new("/proc/self/exe")
-            .arg0(SPAWNER)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .spawn()
-            .or_layer(Layer::Spawner, || "start the spawner".into())?;
+        let (ours, theirs) = launcher::pair()?;
+        let child = launcher::again(SPAWNER, theirs)?;
+        Self::prepared(ours, Process::Child(child), plan)
+    }
+
+    /// A spawner that the launcher started at the other end of `socket`.
+    pub(crate) fn launched(
+        socket: OwnedFd,
+        pidfd: OwnedFd,
+        plan: HostPlan,
+    ) -> Result<Self, SandboxError> {
+        Self::prepared(socket, Process::Launched(pidfd), plan)
+    }
+
+    fn prepared(link: OwnedFd, process: Process, plan: HostPlan) -> Result<Self, SandboxError> {
         let agent_pid = rustix::process::getpid().as_raw_pid();
-        frame::send(&ours, &ToSpawner::Start { plan, agent_pid }, &[])?;
-        let mut starting = Starting(Some(child));
-        let facts = match frame::receive::<FromSpawner>(&ours)?.frame {
-            FromSpawner::Ready(facts) => facts,
-            FromSpawner::Failed(error) => return Err(error),
-            FromSpawner::Worker => {
-                return Err(SandboxError::new(Layer::Spawner, "an answer out of turn"));
+        let found = frame::send(&link, &ToSpawner::Start { plan, agent_pid }, &[])
+            .and_then(|()| frame::receive::<FromSpawner>(&link));
+        let refused = match found.map(|received| received.frame) {
+            Ok(FromSpawner::Ready(facts)) => {
+                return Ok(Self {
+                    facts,
+                    link: Arc::new(Mutex::new(Some(link))),
+                    process,
+                });
             }
+            Ok(FromSpawner::Failed(error)) => error,
+            Ok(FromSpawner::Worker) => SandboxError::new(Layer::Spawner, "an answer out of turn"),
+            Err(error) => error.into(),
         };
-        let child = starting
-            .0
-            .take()
-            .ok_or_else(|| SandboxError::new(Layer::Spawner, "the spawner is gone"))?;
-        Ok(Self {
-            facts,
-            link: Arc::new(Mutex::new(Some(ours))),
-            child,
-        })
+        drop(link);
+        process.wait();
+        Err(refused)
     }
 
     /// What the spawner found on this machine.
@@ -108,17 +117,32 @@ impl Drop for Spawner {
     fn drop(&mut self) {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         *link = None; // end of file: it takes everything down
-        let _ = self.child.wait();
+        let process = std::mem::replace(&mut self.process, Process::Ended);
+        drop(link);
+        process.wait();
     }
 }
 
-/// Reaps a spawner that could not start.
-struct Starting(Option<Child>);
+/// How the end of a spawner is waited for.
+#[derive(Debug)]
+enum Process {
+    /// It is our child.
+    Child(Child),
+    /// It is the launcher's child; its pidfd.
+    Launched(OwnedFd),
+    /// It was waited for.
+    Ended,
+}
 
-impl Drop for Starting {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.wait();
+impl Process {
+    fn wait(self) {
+        match self {
+            Self::Child(mut child) => drop(child.wait()),
+            Self::Launched(pidfd) => {
+                let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+                while let Err(Errno::INTR) = rustix::event::poll(&mut ended, None) {}
+            }
+            Self::Ended => {}
         }
     }
 }
@@ -172,6 +196,20 @@ impl Interrupt {
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
+    /// One that counts as fired when any of these has.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn any(interrupts: &[&Self]) -> io::Result<Self> {
+        use rustix::event::epoll;
+        let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for interrupt in interrupts {
+            let data = epoll::EventData::new_u64(0);
+            epoll::add(&set, &*interrupt.0, data, epoll::EventFlags::IN)?;
+        }
+        Ok(Self(Arc::new(set)))
+    }
+
     pub(crate) fn fd(&self) -> &OwnedFd {
         &self.0
     }
@@ -204,15 +242,38 @@ impl Slot {
     /// # Errors
     /// The layer that failed. The slot can be used again.
     pub fn begin(&mut self, plan: &JobPlan, content: &[u8]) -> Result<(), SandboxError> {
+        self.begin_with(plan, content, None)
+    }
+
+    /// Begins a job on a further slot, with what its steps left on the first one ([`Slot::share_steps`]).
+    ///
+    /// # Errors
+    /// As [`Slot::begin`].
+    pub fn join(
+        &mut self,
+        plan: &JobPlan,
+        content: &[u8],
+        steps: BorrowedFd<'_>,
+    ) -> Result<(), SandboxError> {
+        self.begin_with(plan, content, Some(steps))
+    }
+
+    fn begin_with(
+        &mut self,
+        plan: &JobPlan,
+        content: &[u8],
+        steps: Option<BorrowedFd<'_>>,
+    ) -> Result<(), SandboxError> {
         let memfd = frame::sealed(content).or_layer(Layer::Workspace, || {
             "put the job's files into memory".into()
         })?;
-        self.own_tree = plan.steps || !plan.volumes.is_empty();
+        self.own_tree = plan.has_own_tree();
         let begin = ToWorker::Begin(plan.clone());
         let kept = self.worker.is_some();
-        let mut sent = self.order(&begin, &[memfd.as_fd()]);
+        let fds: Vec<_> = std::iter::once(memfd.as_fd()).chain(steps).collect();
+        let mut sent = self.order(&begin, &fds);
         if kept && self.worker.is_none() {
-            sent = self.order(&begin, &[memfd.as_fd()]); // it had died between two jobs
+            sent = self.order(&begin, &fds); // it had died between two jobs
         }
         sent?;
         match self.answer() {
@@ -229,10 +290,50 @@ impl Slot {
     /// # Errors
     /// The layer that failed; nothing of the program's behaviour is an error.
     pub fn run(&mut self, plan: &RunPlan, io: RunIo<'_>) -> Result<RunFacts, SandboxError> {
+        self.run_with(plan, io, &[])
+    }
+
+    /// Runs a checker; it finds `files` (input, output, answer) below [`crate::plan::JUDGE`].
+    ///
+    /// # Errors
+    /// As [`Slot::run`].
+    pub fn check(
+        &mut self,
+        plan: &RunPlan,
+        io: RunIo<'_>,
+        files: [&Sealed; 3],
+    ) -> Result<RunFacts, SandboxError> {
+        self.run_with(plan, io, &files.map(AsFd::as_fd))
+    }
+
+    fn run_with(
+        &mut self,
+        plan: &RunPlan,
+        io: RunIo<'_>,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<RunFacts, SandboxError> {
         let worker = self.worker()?;
-        match run_on(worker, plan, io) {
+        match run_on(worker, plan, io, files) {
             Ok(outcome) => outcome,
             Err(lost) => Err(self.lost(lost)),
+        }
+    }
+
+    /// What the steps of the job left, for the other slots of its crew.
+    ///
+    /// # Errors
+    /// The layer that failed.
+    pub fn share_steps(&mut self) -> Result<OwnedFd, SandboxError> {
+        self.order(&ToWorker::Share, &[])?;
+        let worker = self.worker()?;
+        let received = match frame::receive::<FromWorker>(worker) {
+            Ok(received) => received,
+            Err(error) => return Err(self.lost(error.into())),
+        };
+        match (received.frame, received.fds.into_iter().next()) {
+            (FromWorker::Shared, Some(tree)) => Ok(tree),
+            (FromWorker::Failed(error), _) => Err(error),
+            (other, _) => Err(self.out_of_turn(&other)),
         }
     }
 
@@ -352,8 +453,9 @@ fn run_on(
     worker: &OwnedFd,
     plan: &RunPlan,
     io: RunIo<'_>,
+    files: &[BorrowedFd<'_>],
 ) -> Result<Result<RunFacts, SandboxError>, SandboxError> {
-    frame::send(worker, &ToWorker::Run(Box::new(plan.clone())), &[])?;
+    frame::send(worker, &ToWorker::Run(Box::new(plan.clone())), files)?;
     let received = frame::receive::<FromWorker>(worker)?;
     match received.frame {
         FromWorker::Running => {}

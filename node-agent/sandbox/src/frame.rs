@@ -6,11 +6,10 @@
 //! frames. Source: unix(7), cmsg(3), memfd_create(2).
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -19,8 +18,9 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::SandboxError;
+use crate::error::{Layer, SandboxError};
 use crate::facts::{Breach, CgroupVersion, RunFacts};
+use crate::memfile::{self, Sealed};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
 
 /// Largest frame. Bounded so that neither side can make the other allocate without end.
@@ -65,16 +65,37 @@ pub struct HostFacts {
     pub piped_core_pattern: bool,
     /// Cgroups of dead predecessors that could not be removed, and why; for the log.
     pub leftovers: Vec<String>,
+    /// Capabilities that the spawner needs and lacks, without their prefix: then some runs would fail as if it were
+    /// the program's fault, so nothing is to be run.
+    pub lacking: Vec<String>,
     /// Pid of the spawner, for figures about it.
     pub spawner_pid: i32,
+}
+
+impl HostFacts {
+    /// Refuses a machine whose spawner lacks a capability: there some runs would fail as if the program were at fault.
+    ///
+    /// # Errors
+    /// The capabilities by name.
+    pub fn capable(&self) -> Result<(), SandboxError> {
+        if self.lacking.is_empty() {
+            return Ok(());
+        }
+        let names = self.lacking.join(", ");
+        let error = SandboxError::new(Layer::Capabilities, format!("the spawner lacks {names}"));
+        Err(error.hint("start the agent as root, with these in securityContext.capabilities.add"))
+    }
 }
 
 /// Agent to worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
-    /// With a memfd that holds the content of the files.
+    /// With a memfd that holds the content of the files, and the steps' tree of another slot if the plan shares one.
     Begin(JobPlan),
+    /// With the three files of a checker, sealed, or with none.
     Run(Box<RunPlan>),
+    /// Hand out the steps' tree, for the other slots of the job.
+    Share,
     /// End the run in progress for this reason.
     Kill(Breach),
     /// Open outputs of the last run: path below /work, largest size.
@@ -87,6 +108,8 @@ pub(crate) enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
     Begun,
+    /// With the steps' tree.
+    Shared,
     /// With the agent's ends of stdin, stdout and stderr.
     Running,
     Done(Box<RunFacts>),
@@ -220,8 +243,7 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: impl AsFd) -> Result<Received
 
 /// The frame in a memfd; whatever else the descriptor is, it is not read.
 fn read_beside(fd: OwnedFd) -> Result<Vec<u8>, FrameError> {
-    let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|_| FrameError::Malformed)?;
-    if !seals.contains(SealFlags::WRITE) {
+    if !memfile::is_sealed(&fd) {
         return Err(FrameError::Malformed);
     }
     let mut bytes = Vec::new();
@@ -240,17 +262,13 @@ fn read_beside(fd: OwnedFd) -> Result<Vec<u8>, FrameError> {
 
 /// A memfd that nobody can change any more.
 pub(crate) fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(rustix::fs::memfd_create("evaljob", flags)?);
-    file.write_all(content)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
+    Ok(Sealed::new(content)?.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::MemfdFlags;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     use std::os::fd::AsFd;
 

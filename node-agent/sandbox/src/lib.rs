@@ -4,8 +4,9 @@
 //! `unsafe` code of the project is in it.
 //!
 //! ```text
-//! caller (agent)            Spawner, Slot: this process, unprivileged after start
+//! caller (agent)            Spawner, Slot: this process, unprivileged after start (`confine`)
 //!   │ SEQPACKET, fds by SCM_RIGHTS
+//! launcher                  forks a spawner when the agent asks, for an agent that has no rights left
 //! spawner                   prepares the tree once, forks one worker per slot
 //!   └ worker (per slot)     single thread, one event loop; holds the capabilities
 //!       └ init (pid 1)      mounts of one run; reaps; reports
@@ -14,15 +15,19 @@
 
 pub mod cgroup;
 mod client;
+mod confine;
 mod error;
 pub mod facts;
 mod frame;
 mod image;
 mod init;
 mod job;
+mod launcher;
 mod lockdown;
+mod memfile;
 mod netns;
 pub mod plan;
+mod privileges;
 mod readback;
 mod rootfs;
 mod run;
@@ -35,6 +40,10 @@ mod tree;
 mod watch;
 mod worker;
 
+pub use cgroup::cpus;
 pub use client::{Collected, Interrupt, RunIo, Slot, Spawner, maybe_become_spawner};
+pub use confine::{Confined, Confinement, confine};
 pub use error::{Layer, SandboxError};
 pub use frame::HostFacts;
+pub use launcher::Launcher;
+pub use memfile::{Memfile, Sealed};

@@ -43,6 +43,38 @@ pub struct JobPlan {
     pub memory: u64,
     /// Whether runs of kind [`RunKind::Step`] come first.
     pub steps: bool,
+    /// Whether its runs check others: they find input, output and answer of the other run below [`JUDGE`].
+    pub checker: bool,
+    /// Where it runs on several slots at once: what they share.
+    pub crew: Option<Crew>,
+}
+
+/// Where a checker finds its three files.
+pub const JUDGE: &str = "/judge";
+/// Their names: standard input, standard output, the expected output.
+pub const JUDGE_FILES: [&str; 3] = ["input", "output", "answer"];
+
+/// The slots of one job.
+///
+/// The first begins alone and runs the steps; the others begin with what those left. All runs then have the ids of the
+/// first slot, because the files are its.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Crew {
+    /// Unique among the jobs of this spawner: names the cgroup that all slots of the job share.
+    pub id: u64,
+    /// The slot whose ids the runs have.
+    pub lead: u32,
+    /// Numbers of slots whose CPUs runs on this slot may use, best first.
+    pub cpus: Vec<u32>,
+    /// The steps have run on the lead: their tree comes beside this plan.
+    pub joins: bool,
+}
+
+impl JobPlan {
+    /// Whether the job needs a tree, and so a worker, of its own.
+    pub(crate) fn has_own_tree(&self) -> bool {
+        self.steps || self.checker || !self.volumes.is_empty()
+    }
 }
 
 /// One file: `length` bytes at `offset` of the memfd that comes with the job.

@@ -12,11 +12,12 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use crate::error::SandboxError;
-use crate::plan::{FilePlan, RunKind};
+use crate::memfile;
+use crate::plan::{FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind};
 use crate::run::Setting;
 use crate::stage::{At, Failure, Stage};
 use crate::sys;
-use crate::tree::{ATTR_NOEXEC, Tree, c_string, workspace_options};
+use crate::tree::{ATTR_NOEXEC, ATTR_RDONLY, Tree, c_string, workspace_options};
 
 /// The writable places of a run: directory of the workspace, mount point, whether programs may be executed there.
 const PLACES: [(&CStr, &CStr, bool); 4] = [
@@ -37,6 +38,7 @@ pub(crate) struct RunRoot<'a> {
     layout: WorkLayout,
     options: CString,
     files: &'a Files,
+    judge: Option<&'a JudgeFiles>,
     owner: u32,
 }
 
@@ -74,6 +76,7 @@ impl<'a> RunRoot<'a> {
             layout,
             options: c_string(&workspace_options(size))?,
             files: setting.files,
+            judge: setting.judge,
             owner,
         })
     }
@@ -96,6 +99,9 @@ impl<'a> RunRoot<'a> {
             .at(Stage::Volume, index)?;
         }
         self.workspace()?;
+        if let Some(judge) = self.judge {
+            judge.mount()?;
+        }
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         rustix::mount::mount(
             c"proc",
@@ -197,6 +203,9 @@ impl<'a> RunRoot<'a> {
                 options.push("noexec");
             }
             mounts.push((volume.target.to_string_lossy().into_owned(), options));
+        }
+        if self.judge.is_some() {
+            mounts.push((JUDGE.into(), vec!["ro", "nosuid", "nodev", "noexec"]));
         }
         for (_, target, executable) in PLACES {
             let mut options = vec!["rw", "nosuid", "nodev"];
@@ -303,6 +312,61 @@ impl Files {
     }
 }
 
+/// What a checker is given: input, output and answer of another run, exact and read-only.
+#[derive(Debug)]
+pub(crate) struct JudgeFiles {
+    /// Name, content and size of each.
+    files: Vec<(CString, OwnedFd, u64)>,
+    options: CString,
+    target: CString,
+}
+
+impl JudgeFiles {
+    /// Checks what came with a run of this job; `None` where it is none that checks.
+    pub(crate) fn of(job: &JobPlan, fds: Vec<OwnedFd>) -> Result<Option<Self>, SandboxError> {
+        let layer = crate::error::Layer::Workspace;
+        if fds.is_empty() {
+            return Ok(None);
+        }
+        if !job.checker || fds.len() != JUDGE_FILES.len() || !fds.iter().all(memfile::is_sealed) {
+            return Err(SandboxError::new(
+                layer,
+                "a checker comes with three sealed files, and nothing else does",
+            ));
+        }
+        let mut files = Vec::new();
+        let mut total = 0;
+        for (name, fd) in JUDGE_FILES.into_iter().zip(fds) {
+            let size = rustix::fs::fstat(&fd)
+                .ok()
+                .and_then(|stat| u64::try_from(stat.st_size).ok())
+                .ok_or_else(|| SandboxError::new(layer, format!("{name} has no size")))?;
+            total += size.next_multiple_of(rustix::param::page_size() as u64);
+            files.push((c_string(name)?, fd, size));
+        }
+        Ok(Some(Self {
+            files,
+            // Rounded up: a size of 0 would mean no limit.
+            options: c_string(&format!("mode=755,size={},nr_inodes=16", total + 65_536))?,
+            target: c_string(JUDGE)?,
+        }))
+    }
+
+    /// Mounts them. They belong to nobody the checker could become.
+    fn mount(&self) -> Result<(), Failure> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        let target = self.target.as_c_str();
+        rustix::mount::mount(c"tmpfs", target, c"tmpfs", flags, self.options.as_c_str())
+            .at(Stage::Judge, 0)?;
+        let place = open_directory(CWD, target).at(Stage::Judge, 1)?;
+        for (index, (name, content, size)) in (2u32..).zip(&self.files) {
+            write_from(place.as_fd(), name, 0o444, content.as_fd(), 0, *size)
+                .at(Stage::Judge, index)?;
+        }
+        sys::mount_setattr(place.as_fd(), c"", ATTR_RDONLY).at(Stage::Judge, 5)
+    }
+}
+
 impl CompiledFile {
     fn place(&self, work: BorrowedFd<'_>, content: BorrowedFd<'_>) -> Result<(), Errno> {
         for parent in &self.parents {
@@ -311,19 +375,30 @@ impl CompiledFile {
                 Err(errno) => return Err(errno),
             }
         }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(work, &self.path, flags, Mode::from_raw_mode(self.mode))?;
-        let mut offset = self.offset;
-        let end = self.offset.saturating_add(self.length);
-        while offset < end {
-            let count = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            if rustix::fs::sendfile(&file, content, Some(&mut offset), count)? == 0 {
-                return Err(Errno::NODATA);
-            }
-        }
-        Ok(())
+        let (path, mode) = (&self.path, self.mode);
+        write_from(work, path, mode, content, self.offset, self.length)
     }
+}
+
+/// Makes a file of `length` bytes of `content`.
+fn write_from(
+    at: BorrowedFd<'_>,
+    path: &CStr,
+    mode: u32,
+    content: BorrowedFd<'_>,
+    mut offset: u64,
+    length: u64,
+) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(at, path, flags, Mode::from_raw_mode(mode))?;
+    let end = offset.saturating_add(length);
+    while offset < end {
+        let count = usize::try_from(end - offset).unwrap_or(usize::MAX);
+        if rustix::fs::sendfile(&file, content, Some(&mut offset), count)? == 0 {
+            return Err(Errno::NODATA);
+        }
+    }
+    Ok(())
 }
 
 /// Whether the workspace behind `work` has no free block or no free inode left.

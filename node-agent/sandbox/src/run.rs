@@ -23,22 +23,20 @@ use crate::lockdown::identity::{JOB_ID, SECUREBITS};
 use crate::lockdown::landlock::Landlock;
 use crate::lockdown::seal::FILTERS;
 use crate::netns::Networks;
-use crate::plan::RunPlan;
+use crate::plan::{Crew, RunPlan};
 use crate::readback::Expected;
-use crate::rootfs::{Files, RunRoot};
+use crate::rootfs::{Files, JudgeFiles, RunRoot};
 use crate::sys::{self, Forked, StringArray};
 use crate::tree::{Tree, c_string};
 use crate::watch::Watch;
-use crate::worker::{IDS, Machine};
+use crate::worker::{IDS, Machine, first_id};
 
 /// What a worker keeps from run to run.
 #[derive(Debug)]
 pub(crate) struct Slot<'m> {
     machine: &'m Machine,
-    first_id: u32,
-    id_map: String,
+    number: u32,
     cpus: Vec<usize>,
-    first_cpu: usize,
 }
 
 /// What a run takes from its job.
@@ -48,6 +46,10 @@ pub(crate) struct Setting<'a> {
     pub(crate) files: &'a Files,
     pub(crate) place_files: bool,
     pub(crate) workspace: u64,
+    /// What a checker is given.
+    pub(crate) judge: Option<&'a JudgeFiles>,
+    /// The slots it runs on, where there are several.
+    pub(crate) crew: Option<&'a Crew>,
 }
 
 /// What is left of a run.
@@ -76,11 +78,7 @@ struct ChildEnds {
 }
 
 impl<'m> Slot<'m> {
-    pub(crate) fn new(
-        machine: &'m Machine,
-        number: u32,
-        first_id: u32,
-    ) -> Result<Self, SandboxError> {
+    pub(crate) fn new(machine: &'m Machine, number: u32) -> Result<Self, SandboxError> {
         let allowed = rustix::thread::sched_getaffinity(None)
             .or_layer(Layer::Spawner, || "read the CPU affinity".into())?;
         let cpus: Vec<_> = (0..CpuSet::MAX_CPU)
@@ -88,30 +86,28 @@ impl<'m> Slot<'m> {
             .collect();
         Ok(Self {
             machine,
-            first_id,
-            id_map: format!("0 {first_id} {IDS}"),
-            first_cpu: usize::try_from(number).unwrap_or(0),
+            number,
             cpus,
         })
     }
 
-    fn owner(&self) -> u32 {
-        self.first_id + JOB_ID
-    }
-
-    /// The CPUs a run sees: as many as it may use, beginning with the slot's own.
-    fn affinity(&self, count: u32) -> CpuSet {
+    /// The CPUs a run sees: as many as it may use, first those of the slots it holds.
+    fn affinity(&self, count: u32, crew: Option<&Crew>) -> Result<CpuSet, SandboxError> {
+        let own = std::slice::from_ref(&self.number);
+        let slots = crew.map_or(own, |crew| crew.cpus.as_slice());
+        let chosen = choose_cpus(&self.cpus, slots, count).ok_or_else(|| {
+            let has = self.cpus.len();
+            SandboxError::new(
+                Layer::Cgroup,
+                format!("the run needs {count} CPUs, this machine lets runs use {has}"),
+            )
+            .hint("lower limits.cpus, or choose a larger node")
+        })?;
         let mut set = CpuSet::new();
-        let count = usize::try_from(count)
-            .unwrap_or(1)
-            .clamp(1, self.cpus.len().max(1));
-        for offset in 0..count {
-            let at = (self.first_cpu + offset) % self.cpus.len().max(1);
-            if let Some(cpu) = self.cpus.get(at) {
-                set.set(*cpu);
-            }
+        for cpu in chosen {
+            set.set(cpu);
         }
-        set
+        Ok(set)
     }
 
     /// Runs `plan` to its end.
@@ -124,7 +120,9 @@ impl<'m> Slot<'m> {
         socket: &OwnedFd,
     ) -> Result<Outcome, SandboxError> {
         let machine = self.machine;
-        let owner = self.owner();
+        let first_id = first_id(setting.crew.map_or(self.number, |crew| crew.lead));
+        let (owner, id_map) = (first_id + JOB_ID, format!("0 {first_id} {IDS}"));
+        let cpus = self.affinity(plan.limits.cpus, setting.crew)?;
         let landlock = Landlock::prepare(
             machine.landlock,
             plan.minimum_landlock_abi,
@@ -140,12 +138,12 @@ impl<'m> Slot<'m> {
         let root = RunRoot::prepare(setting, plan.kind, plan.limits.memory, owner)?;
         let candidates = candidates(plan)?;
         let (argv, env) = (strings(&plan.argv)?, strings(&plan.env)?);
-        let (child, ends) = self.connect(socket)?;
+        let (child, ends) = connect(owner, socket)?;
         let network = networks.take()?;
         let cgroup = cgroup.begin_run(plan.kind, &plan.limits)?;
         let expected = Expected {
             lockdown: &lockdown,
-            id_map: &self.id_map,
+            id_map: &id_map,
             namespaces: &machine.namespaces,
             network: network.as_fd(),
             mounts: root.expected(),
@@ -155,7 +153,7 @@ impl<'m> Slot<'m> {
             cgroup: cgroup.entry(),
             network: network.as_fd(),
             root,
-            id_map: self.id_map.as_bytes(),
+            id_map: id_map.as_bytes(),
             filter: machine.filters.init(),
             error: child.error.as_fd(),
             report: child.report.as_fd(),
@@ -164,7 +162,7 @@ impl<'m> Slot<'m> {
                 stdout: child.stdout.as_fd(),
                 stderr: child.stderr.as_fd(),
                 go: child.go.as_fd(),
-                cpus: self.affinity(plan.limits.cpus),
+                cpus,
                 oom_first: machine.cgroup == CgroupVersion::V1,
                 working_dir: c_string(&plan.working_dir)?,
                 lockdown: &lockdown,
@@ -214,49 +212,64 @@ impl<'m> Slot<'m> {
         let (facts, work) = watch.follow()?;
         Ok(Outcome { facts, work })
     }
+}
 
-    /// Makes the pipes and hands the agent its ends. Streams belong to the run, so that it can open them again by
-    /// way of /dev/stdin or /proc/self/fd.
-    fn connect(&self, socket: &OwnedFd) -> Result<(ChildEnds, Ends), SandboxError> {
-        let owner = self.owner();
-        let streams = || Ok::<_, SandboxError>((pipe()?, pipe()?, pipe()?));
-        let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) =
-            sys::with_fs_ids(owner, streams).or_layer(Layer::Descriptors, || {
-                format!("take fsuid {owner} and give it back")
-            })??;
-        let agent = [
-            stdin_agent.as_fd(),
-            stdout_agent.as_fd(),
-            stderr_agent.as_fd(),
-        ];
-        frame::send(socket, &FromWorker::Running, &agent)?;
-        let (error_ours, error) = pipe()?;
-        // Read once more when init is dead: a process that outlived it must not hold the worker up.
-        rustix::fs::fcntl_setfl(&error_ours, OFlags::NONBLOCK)
-            .or_layer(Layer::Descriptors, || "make a pipe non-blocking".into())?;
-        let (go, go_ours) = pipe()?;
-        let (report_ours, report) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .or_layer(Layer::Descriptors, || "make the report socket".into())?;
-        let child = ChildEnds {
-            stdin,
-            stdout,
-            stderr,
-            error,
-            go,
-            report,
-        };
-        let ends = Ends {
-            error: error_ours,
-            go: go_ours,
-            report: report_ours,
-        };
-        Ok((child, ends))
+/// Makes the pipes and hands the agent its ends. Streams belong to the run, so that it can open them again by
+/// way of /dev/stdin or /proc/self/fd.
+fn connect(owner: u32, socket: &OwnedFd) -> Result<(ChildEnds, Ends), SandboxError> {
+    let streams = || Ok::<_, SandboxError>((pipe()?, pipe()?, pipe()?));
+    let ((stdin, stdin_agent), (stdout_agent, stdout), (stderr_agent, stderr)) =
+        sys::with_fs_ids(owner, streams).or_layer(Layer::Descriptors, || {
+            format!("take fsuid {owner} and give it back")
+        })??;
+    let agent = [
+        stdin_agent.as_fd(),
+        stdout_agent.as_fd(),
+        stderr_agent.as_fd(),
+    ];
+    frame::send(socket, &FromWorker::Running, &agent)?;
+    let (error_ours, error) = pipe()?;
+    // Read once more when init is dead: a process that outlived it must not hold the worker up.
+    rustix::fs::fcntl_setfl(&error_ours, OFlags::NONBLOCK)
+        .or_layer(Layer::Descriptors, || "make a pipe non-blocking".into())?;
+    let (go, go_ours) = pipe()?;
+    let (report_ours, report) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .or_layer(Layer::Descriptors, || "make the report socket".into())?;
+    let child = ChildEnds {
+        stdin,
+        stdout,
+        stderr,
+        error,
+        go,
+        report,
+    };
+    let ends = Ends {
+        error: error_ours,
+        go: go_ours,
+        report: report_ours,
+    };
+    Ok((child, ends))
+}
+
+/// `count` of the CPUs in `all`: that of each slot first, then the following ones. `None` where there are fewer.
+fn choose_cpus(all: &[usize], slots: &[u32], count: u32) -> Option<Vec<usize>> {
+    let count = usize::try_from(count.max(1)).ok()?;
+    let of_slot = |slot: &u32| usize::try_from(*slot).unwrap_or(0);
+    let first = slots.first().map_or(0, of_slot);
+    let following = (0..all.len()).map(|offset| first + offset);
+    let mut chosen = Vec::with_capacity(count);
+    for at in slots.iter().map(of_slot).chain(following) {
+        let cpu = *all.get(at % all.len().max(1))?;
+        if chosen.len() < count && !chosen.contains(&cpu) {
+            chosen.push(cpu);
+        }
     }
+    (chosen.len() == count).then_some(chosen)
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
@@ -303,4 +316,31 @@ fn strings(texts: &[String]) -> Result<StringArray, SandboxError> {
         .map(|text| c_string(text))
         .collect::<Result<_, _>>()?;
     Ok(StringArray::new(strings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose_cpus;
+
+    #[test]
+    fn a_run_sees_the_cpus_of_its_slots_and_exactly_as_many_as_it_asks_for() {
+        let all = [2, 3, 5, 7];
+        type Row = (&'static str, &'static [u32], u32, Option<&'static [usize]>);
+        let rows: [Row; 7] = [
+            ("its own", &[1], 1, Some(&[3])),
+            ("slots beyond the CPUs begin again", &[6], 1, Some(&[5])),
+            ("those it holds", &[0, 3], 2, Some(&[2, 7])),
+            ("the first of those it holds", &[3, 0], 1, Some(&[7])),
+            ("two slots on one CPU", &[0, 4], 2, Some(&[2, 3])),
+            ("more than it holds", &[2], 4, Some(&[5, 7, 2, 3])),
+            ("more than there are", &[0], 5, None),
+        ];
+        for (row, slots, count, expected) in rows {
+            assert_eq!(
+                choose_cpus(&all, slots, count).as_deref(),
+                expected,
+                "{row}"
+            );
+        }
+    }
 }

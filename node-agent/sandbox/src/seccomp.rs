@@ -6,9 +6,10 @@
 //! Two filters are in force in a job; of two answers the kernel takes the stricter. The *floor* goes in
 //! before limits, capabilities and descriptors are dealt with: it refuses what no honest job needs and
 //! leaves alone what those steps call. The *profile* goes in last and names all that is allowed. `init`,
-//! the first process of a run, has a filter of its own. Policy: `table` (one line a system call) and
+//! the first process of a run, has a filter of its own, and so has the agent. Policy: `table` (one line a system call) and
 //! `rules` (arguments). Source: Documentation/userspace-api/seccomp_filter.rst, seccomp(2).
 
+mod agent;
 mod assembler;
 mod rules;
 mod table;
@@ -16,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use agent::agent;
 use assembler::{Assembler, Compare, Target};
 use rules::{Answer, Is, Rule};
 use table::{Class, Grant, Row, TABLE};

@@ -21,6 +21,7 @@ use crate::lockdown::landlock::{Handled, MINIMUM_ABI};
 use crate::lockdown::seccomp::Filters;
 use crate::netns::Networks;
 use crate::plan::{HostPlan, JobPlan};
+use crate::privileges;
 use crate::readback;
 use crate::sys::{self, Forked};
 use crate::tree;
@@ -29,13 +30,17 @@ use crate::worker::{MAX_SLOTS, Machine, Worker};
 /// Descriptors below this number are kept occupied, so that every later one can be moved onto 0 to 4 in a child.
 const LOW_FDS: i32 = 10;
 
-/// The life of the spawner; `socket` leads to the agent. Returns the exit status.
-pub(crate) fn run(socket: OwnedFd) -> i32 {
+/// The life of the spawner; `socket` leads to the agent, `launcher` is the process that forked it, where that was not
+/// the agent. Returns the exit status.
+pub(crate) fn run(socket: OwnedFd, launcher: Option<Pid>) -> i32 {
     sys::reset_signals();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let Ok(socket) = leave_low_descriptors(socket) else {
         return 70;
     };
+    if privileges::keep_needed().is_err() {
+        return 73;
+    }
     let (plan, agent) = match frame::receive::<ToSpawner>(&socket) {
         Ok(received) => match received.frame {
             ToSpawner::Start { plan, agent_pid } => (plan, agent_pid),
@@ -43,7 +48,8 @@ pub(crate) fn run(socket: OwnedFd) -> i32 {
         },
         Err(_) => return 71,
     };
-    match prepare(&plan, agent) {
+    let ours: Vec<Pid> = Pid::from_raw(agent).into_iter().chain(launcher).collect();
+    match prepare(&plan, ours) {
         Ok((spawner, facts)) => {
             if frame::send(&socket, &FromSpawner::Ready(facts), &[]).is_err() {
                 return 72;
@@ -80,7 +86,8 @@ struct Spawner {
     workers: Vec<Pid>,
 }
 
-fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxError> {
+/// `ours`: the processes of the agent beside this one.
+fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), SandboxError> {
     if plan.slots == 0 || plan.slots > MAX_SLOTS {
         return Err(SandboxError::new(
             Layer::Spawner,
@@ -93,7 +100,7 @@ fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxE
     let private = PrivateMounts::enter()?;
     layout.make_writable(&private)?;
     let me = rustix::process::getpid();
-    let ours: Vec<Pid> = Pid::from_raw(agent).into_iter().chain([me]).collect();
+    ours.push(me);
     let cgroups = Cgroups::prepare(&layout, &ours)?;
     let proc = readback::open_proc()?;
     let own = readback::open_process(proc.as_fd(), me.as_raw_pid())?;
@@ -110,6 +117,7 @@ fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxE
         base,
         ours: None,
         node_directories: &plan.node_directories,
+        steps: None,
     };
     let tree = tree::build(&source, &image, &JobPlan::default(), 0)?;
     let networks = Networks::start(proc.as_fd())?;
@@ -119,6 +127,8 @@ fn prepare(plan: &HostPlan, agent: i32) -> Result<(Spawner, HostFacts), SandboxE
         memory_budget,
         piped_core_pattern: core_pattern.starts_with(['|', '@']),
         leftovers: cgroups.leftovers().to_vec(),
+        lacking: privileges::lacking()
+            .or_layer(Layer::Capabilities, || "read our own capabilities".into())?,
         spawner_pid: me.as_raw_pid(),
     };
     let machine = Machine {
@@ -225,7 +235,7 @@ impl Spawner {
     fn become_worker(&self, slot: u32, socket: OwnedFd, agent: &OwnedFd) -> i32 {
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
         // The agent's end of file must not depend on workers.
-        close_in_child(agent);
+        sys::close_in_child(agent);
         let refuse = |error: SandboxError| {
             let _ = frame::send(&socket, &frame::FromWorker::Failed(error), &[]);
             1
@@ -264,14 +274,4 @@ impl Spawner {
         }
         let _ = self.cgroups.remove();
     }
-}
-
-#[expect(
-    unsafe_code,
-    reason = "a forked child closes its copy of a descriptor the parent owns"
-)]
-fn close_in_child(fd: &OwnedFd) {
-    use std::os::fd::AsRawFd;
-    // SAFETY: this process is a fresh fork that ends in _exit and never touches the owner again.
-    unsafe { rustix::io::close(fd.as_raw_fd()) }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Stage {
     Workspace,
     /// init: a file of the job (detail: its index).
     File,
+    /// init: the files of a checker.
+    Judge,
     /// init: /proc.
     Proc,
     /// init: detaches what was needed only for mounting.
@@ -61,13 +63,14 @@ pub(crate) enum Stage {
     Exec,
 }
 
-const STAGES: [Stage; 24] = [
+const STAGES: [Stage; 25] = [
     Stage::Cgroup,
     Stage::Network,
     Stage::Image,
     Stage::Volume,
     Stage::Workspace,
     Stage::File,
+    Stage::Judge,
     Stage::Proc,
     Stage::Detach,
     Stage::Handover,
@@ -94,7 +97,7 @@ impl Stage {
             Self::Cgroup => Layer::Cgroup,
             Self::Network => Layer::Network,
             Self::Image | Self::Volume | Self::Proc | Self::Detach => Layer::Rootfs,
-            Self::Workspace | Self::File | Self::WorkingDirectory => Layer::Workspace,
+            Self::Workspace | Self::File | Self::Judge | Self::WorkingDirectory => Layer::Workspace,
             Self::Handover | Self::JobClone | Self::IdMap => Layer::Namespaces,
             Self::InitLockdown | Self::Placement | Self::Streams | Self::Identity => {
                 Layer::Identity

@@ -169,6 +169,18 @@ pub(crate) fn close_from(first: u32) -> Result<()> {
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) }).map(drop)
 }
 
+/// Closes a forked child's copy of a descriptor that the parent owns.
+pub(crate) fn close_in_child(fd: &OwnedFd) {
+    // SAFETY: the caller is a fresh fork that ends in _exit and never touches the owner again.
+    unsafe { rustix::io::close(fd.as_raw_fd()) }
+}
+
+/// dup2(2) onto standard input.
+pub(crate) fn replace_input(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: takes two numbers; whatever standard input was, nobody owns it as a value.
+    checked(c_long::from(unsafe { libc::dup2(fd.as_raw_fd(), 0) })).map(drop)
+}
+
 /// mount_setattr(2) on a mount given by path below `dir` (empty: `dir` itself).
 pub(crate) fn mount_setattr(dir: BorrowedFd<'_>, path: &CStr, set: u64) -> Result<()> {
     let attributes: [u64; 4] = [set, 0, 0, 0]; // struct mount_attr: attr_set attr_clr propagation userns_fd
@@ -267,6 +279,22 @@ pub(crate) fn landlock_add_path(
             ruleset.as_raw_fd(),
             1, // LANDLOCK_RULE_PATH_BENEATH
             &raw const rule,
+            0,
+        )
+    };
+    checked(value).map(drop)
+}
+
+/// landlock_add_rule(2), LANDLOCK_RULE_NET_PORT.
+pub(crate) fn landlock_add_port(ruleset: BorrowedFd<'_>, port: u16, access: u64) -> Result<()> {
+    let rule: [u64; 2] = [access, port.into()]; // struct landlock_net_port_attr: allowed_access port
+    // SAFETY: the structure outlives the call.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_add_rule,
+            ruleset.as_raw_fd(),
+            2, // LANDLOCK_RULE_NET_PORT
+            rule.as_ptr(),
             0,
         )
     };

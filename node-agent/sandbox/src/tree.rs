@@ -13,23 +13,27 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::image::Image;
 use crate::lockdown::landlock::{Access, Rule};
-use crate::plan::{JobPlan, NodeDirectory};
+use crate::plan::{JUDGE, JobPlan, NodeDirectory};
 use crate::sys;
+
+/// The checker's directory, as a top-level name. What an image has there is not shown to a checker.
+const JUDGE_NAME: &str = "judge";
 
 /// The five device files of a run.
 pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
-const ATTR_RDONLY: u64 = 1;
+/// mount_setattr's MOUNT_ATTR_RDONLY.
+pub(crate) const ATTR_RDONLY: u64 = 1;
 const ATTR_NOSUID: u64 = 2;
 const ATTR_NODEV: u64 = 4;
 /// mount_setattr's MOUNT_ATTR_NOEXEC.
@@ -72,6 +76,8 @@ pub(crate) struct Source<'a> {
     pub(crate) ours: Option<&'a Path>,
     /// Named directories of the node.
     pub(crate) node_directories: &'a [NodeDirectory],
+    /// The steps' tree of the slot that ran them; `None`: the job's steps run in this tree, if it has any.
+    pub(crate) steps: Option<BorrowedFd<'a>>,
 }
 
 /// Builds the tree in this process's private mount namespace and makes it the root.
@@ -85,6 +91,9 @@ pub(crate) fn build(
     tmpfs(at, "mode=755,size=1m,nr_inodes=400")?;
     let volumes = plan_volumes(image, job, source.node_directories)?;
     skeleton(at, image, &volumes)?;
+    if job.checker && !image.contains(JUDGE_NAME) {
+        directory(&at.join(JUDGE_NAME), 0o755)?;
+    }
     let private = at.join(".p");
     tmpfs(&private, "mode=700,size=64m,nr_inodes=16384")?;
     for name in [
@@ -108,8 +117,10 @@ pub(crate) fn build(
         }
     }
     devices(at)?;
-    if job.steps {
-        steps_tree(&private.join("steps"), job.workspace, owner)?;
+    match source.steps {
+        Some(steps) => attach_steps(steps, &private.join("steps"))?,
+        None if job.steps => steps_tree(&private.join("steps"), job.workspace, owner)?,
+        None => {}
     }
     for place in [&private, &at.to_path_buf()] {
         set_attributes(place, ATTR_RDONLY)?;
@@ -118,11 +129,12 @@ pub(crate) fn build(
     let shown = image
         .directories
         .iter()
+        .filter(|name| !(job.checker && *name == JUDGE_NAME))
         .map(|name| Ok((c_string(name)?, c_string(&format!("/{name}"))?)))
         .collect::<Result<_, SandboxError>>()?;
     Ok(Tree {
         shown,
-        rules: rules(image, &volumes),
+        rules: rules(image, &volumes, job.checker),
         volumes: volumes.into_iter().map(|volume| volume.mount).collect(),
         overlay: c_string("lowerdir=/.p/points:/.p/ours:/.p/base")?,
         steps: job.steps,
@@ -228,19 +240,36 @@ fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError>
         .or_layer(Layer::Workspace, context)
 }
 
+/// What the steps left, as a mount of its own.
+pub(crate) fn clone_steps() -> Result<OwnedFd, SandboxError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    rustix::mount::open_tree(CWD, "/.p/steps", flags)
+        .or_layer(Layer::Workspace, || "clone the steps' tree".into())
+}
+
+fn attach_steps(steps: BorrowedFd<'_>, at: &Path) -> Result<(), SandboxError> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(steps, "", CWD, at, flags)
+        .or_layer(Layer::Workspace, || "attach the steps' tree".into())
+}
+
 /// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
 pub(crate) fn workspace_options(size: u64) -> String {
     format!("mode=1777,size={size},nr_inodes={}", size / 2048 + 1024)
 }
 
-fn rules(image: &Image, volumes: &[PlannedVolume]) -> Vec<Rule> {
+fn rules(image: &Image, volumes: &[PlannedVolume], checker: bool) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut add = |path: String, access| {
         if let Ok(path) = CString::new(path) {
             rules.push((path, access));
         }
     };
-    for name in &image.directories {
+    if checker {
+        add(JUDGE.into(), Access::Read);
+    }
+    let judge = |name: &&String| checker && *name == JUDGE_NAME;
+    for name in image.directories.iter().filter(|name| !judge(name)) {
         let access = if name == "etc" {
             Access::Read
         } else {
@@ -361,7 +390,7 @@ mod tests {
         };
         let image = Image::machine().expect("this machine");
         let volumes = plan_volumes(&image, &job, &[known]).expect("it is known");
-        let rules = rules(&image, &volumes);
+        let rules = rules(&image, &volumes, false);
         let of = |path: &str| {
             let rule = rules.iter().find(|(known, _)| known.to_str() == Ok(path));
             rule.map(|(_, access)| *access)

@@ -21,7 +21,7 @@ use crate::lockdown::seccomp::Filters;
 use crate::netns::{self, Networks};
 use crate::plan::{JobPlan, NodeDirectory, RunKind, RunPlan};
 use crate::readback::NamespaceIds;
-use crate::rootfs::{Files, open_output, output_size};
+use crate::rootfs::{Files, JudgeFiles, open_output, output_size};
 use crate::run::{Setting, Slot};
 use crate::tree::{self, Tree};
 
@@ -30,7 +30,20 @@ const FIRST_ID: u32 = 1_000_000;
 /// Ids of one slot.
 pub(crate) const IDS: u32 = 65_536;
 /// Most slots; their ids stay below 2^31.
-pub(crate) const MAX_SLOTS: u32 = 1024;
+pub(crate) const MAX_SLOTS: u32 = 4096;
+
+/// Bit that tells the cgroup of a crew's job from that of a job on one slot.
+const CREWS: u64 = 1 << 63;
+
+/// First id of a slot.
+pub(crate) fn first_id(slot: u32) -> u32 {
+    FIRST_ID + slot * IDS
+}
+
+/// Uid and gid of the runs of a slot.
+fn owner(slot: u32) -> u32 {
+    first_id(slot) + JOB_ID
+}
 
 /// What all workers inherit from the spawner.
 #[derive(Debug)]
@@ -79,9 +92,8 @@ impl<'m> Worker<'m> {
         networks: Networks,
         socket: OwnedFd,
     ) -> Result<Self, SandboxError> {
-        let first_id = FIRST_ID + number * IDS;
         Ok(Self {
-            slot: Slot::new(machine, number, first_id)?,
+            slot: Slot::new(machine, number)?,
             machine,
             cgroup,
             networks,
@@ -91,10 +103,6 @@ impl<'m> Worker<'m> {
             job: None,
             moved: false,
         })
-    }
-
-    fn owner(&self) -> u32 {
-        FIRST_ID + self.number * IDS + JOB_ID
     }
 
     /// Serves the agent until it closes the socket, or until the end of a job with a tree of its own, or until such a
@@ -123,7 +131,15 @@ impl<'m> Worker<'m> {
                 self.begin(plan, fds)?;
                 self.send(&FromWorker::Begun)
             }
-            ToWorker::Run(plan) => self.run(&plan),
+            ToWorker::Run(plan) => self.run(&plan, fds),
+            ToWorker::Share => {
+                let steps = self.share_steps()?;
+                Ok(frame::send(
+                    &self.socket,
+                    &FromWorker::Shared,
+                    &[steps.as_fd()],
+                )?)
+            }
             // It crossed the end of the run on its way; the facts have been sent.
             ToWorker::Kill(_) => Ok(()),
             ToWorker::Collect(paths) => self.collect(&paths),
@@ -143,8 +159,9 @@ impl<'m> Worker<'m> {
             .ok_or_else(|| SandboxError::new(Layer::Spawner, "no job has begun on this slot"))
     }
 
-    fn run(&mut self, plan: &RunPlan) -> Result<(), SandboxError> {
+    fn run(&mut self, plan: &RunPlan, files: Vec<OwnedFd>) -> Result<(), SandboxError> {
         let job = Self::current(&mut self.job)?;
+        let judge = JudgeFiles::of(&job.plan, files)?;
         job.work = None; // the last run's files; nothing of them may count for this one
         let place_files = plan.kind == RunKind::Step && !job.placed;
         let setting = Setting {
@@ -152,6 +169,8 @@ impl<'m> Worker<'m> {
             files: &job.files,
             place_files,
             workspace: job.plan.workspace,
+            judge: judge.as_ref(),
+            crew: job.plan.crew.as_ref(),
         };
         let outcome = self.slot.run(
             plan,
@@ -199,18 +218,28 @@ impl<'m> Worker<'m> {
     }
 
     fn begin(&mut self, plan: JobPlan, mut fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
+        let joins = plan.crew.as_ref().is_some_and(|crew| crew.joins);
+        let shared = if joins { fds.pop() } else { None };
         let content = fds
             .pop()
-            .filter(|_| fds.is_empty())
-            .ok_or_else(|| SandboxError::new(Layer::Spawner, "a job comes with one memfd"))?;
+            .filter(|_| fds.is_empty() && shared.is_some() == joins)
+            .ok_or_else(|| {
+                SandboxError::new(
+                    Layer::Spawner,
+                    "a job comes with one memfd and what it joins",
+                )
+            })?;
         let files = Files::compile(&plan.files, content)?;
-        let tree = if plan.steps || !plan.volumes.is_empty() {
-            Some(self.own_tree(&plan)?)
+        let tree = if plan.has_own_tree() {
+            Some(self.own_tree(&plan, shared.as_ref())?)
         } else {
             None
         };
         self.jobs += 1;
-        let id = u64::from(self.number) << 32 | self.jobs;
+        let id = match &plan.crew {
+            Some(crew) => CREWS | crew.id,
+            None => u64::from(self.number) << 32 | self.jobs,
+        };
         self.cgroup.begin_job(id, plan.memory)?;
         self.job = Some(Current {
             plan,
@@ -222,7 +251,16 @@ impl<'m> Worker<'m> {
         Ok(())
     }
 
-    fn own_tree(&mut self, plan: &JobPlan) -> Result<Tree, SandboxError> {
+    /// The steps' tree as a mount that other workers can put into theirs.
+    fn share_steps(&mut self) -> Result<OwnedFd, SandboxError> {
+        let job = Self::current(&mut self.job)?;
+        if !job.tree.as_ref().is_some_and(|tree| tree.steps) {
+            return Err(SandboxError::new(Layer::Workspace, "the job has no steps"));
+        }
+        tree::clone_steps()
+    }
+
+    fn own_tree(&mut self, plan: &JobPlan, shared: Option<&OwnedFd>) -> Result<Tree, SandboxError> {
         self.moved = true;
         netns::unshare_mounts()
             .or_layer(Layer::Namespaces, || "unshare the mount namespace".into())?;
@@ -240,8 +278,10 @@ impl<'m> Worker<'m> {
             base: PathBuf::from("/.p/base"),
             ours: Some(Path::new("/.p/ours")),
             node_directories: &node_directories,
+            steps: shared.map(AsFd::as_fd),
         };
-        tree::build(&source, &self.machine.image, plan, self.owner())
+        let lead = plan.crew.as_ref().map_or(self.number, |crew| crew.lead);
+        tree::build(&source, &self.machine.image, plan, owner(lead))
     }
 }
 

@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use evaljob_crds::job::Needs;
 use evaljob_crds::{Verdict, wire};
 
 use crate::executor::executed::Executed;
 use crate::executor::outcome::Outcome;
 use crate::identity::RunId;
 use crate::judge::Stop;
+use crate::run::too_few_slots;
 use crate::verdict::size;
 use entry::{Entry, State, Told};
 
@@ -89,7 +91,7 @@ pub struct Taken {
 pub enum Admission {
     /// It runs from now on.
     Start,
-    /// Not before memory is given back.
+    /// Not before memory or slots are given back.
     Wait,
     /// It is over without having run.
     Ended,
@@ -195,8 +197,8 @@ impl Book {
         }
     }
 
-    /// Whether a run that a slot has taken may start with so much memory. Those that wait start in order.
-    pub fn admit(&mut self, run: &RunId, memory: u64, now: Instant) -> Admission {
+    /// Whether a run that a slot has taken may start. Those that wait start in order.
+    pub fn admit(&mut self, run: &RunId, needs: Needs, now: Instant) -> Admission {
         let Some(index) = self.index(run) else {
             return Admission::Ended;
         };
@@ -204,12 +206,8 @@ impl Book {
             self.end_unstarted(index, order, now);
             return Admission::Ended;
         }
-        if memory > self.resources.memory {
-            let (needs, has) = (size(memory), size(self.resources.memory));
-            let message = format!(
-                "Cgroup: the job needs {needs} of memory, this node has {has} for runs (hint: lower limits.memory, or \
-                 raise the agent's memory limit)"
-            );
+        let memory = needs.memory;
+        if let Some(message) = self.never(needs) {
             self.end(index, Outcome::infrastructure(&message), now);
             return Admission::Ended;
         }
@@ -221,21 +219,55 @@ impl Book {
             .fold(0, u64::saturating_add);
         let inputs = self.entries.iter().map(|entry| entry.bytes);
         let sum = inputs.fold(used.saturating_add(memory), u64::saturating_add);
+        let held = self.free_slots(needs.slots);
         let entry = &mut self.entries[index];
         let State::Taken { stop, waits_for } = &mut entry.state else {
             return Admission::Ended;
         };
         // Where nothing runs, waiting would not help.
-        if earlier || (used > 0 && sum > self.resources.memory) {
-            *waits_for = Some(memory);
+        let full = used > 0 && sum > self.resources.memory;
+        let (false, false, Some(held)) = (earlier, full, held) else {
+            *waits_for = Some(needs);
             return Admission::Wait;
-        }
+        };
         entry.started = Some(now);
         entry.state = State::Running {
             stop: stop.clone(),
             memory,
+            held,
         };
         Admission::Start
+    }
+
+    /// Slots that a run holds.
+    pub fn held(&self, run: &RunId) -> &[u32] {
+        self.index(run)
+            .map_or(&[], |index| self.entries[index].held())
+    }
+
+    /// Why this node can never run a job with these needs.
+    fn never(&self, needs: Needs) -> Option<String> {
+        if needs.slots > self.slots {
+            let message = too_few_slots(needs.slots, self.slots);
+            return Some(format!("Slots: {message}"));
+        }
+        let has = self.resources.memory;
+        (needs.memory > has).then(|| {
+            let (needs, has) = (size(needs.memory), size(has));
+            format!(
+                "Cgroup: the job needs {needs} of memory, this node has {has} for runs (hint: lower limits.memory, or \
+                 raise the agent's memory limit)"
+            )
+        })
+    }
+
+    /// The lowest free slots, if there are so many.
+    fn free_slots(&self, count: u32) -> Option<Vec<u32>> {
+        let taken: Vec<u32> = self.entries.iter().flat_map(Entry::held).copied().collect();
+        let free = (0..self.slots).filter(|slot| !taken.contains(slot));
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let free: Vec<u32> = free.take(count).collect();
+        (free.len() == count).then_some(free)
     }
 
     /// The machine was looked at (again).
@@ -287,7 +319,7 @@ impl Book {
         self.entries.iter().any(Entry::is_waiting)
     }
 
-    /// Whether a slot waits for memory.
+    /// Whether a slot waits for memory or other slots.
     pub fn has_blocked(&self) -> bool {
         self.entries.iter().any(Entry::is_blocked)
     }

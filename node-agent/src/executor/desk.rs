@@ -6,6 +6,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use evaljob_crds::job::Needs;
 use tokio::sync::watch;
 
 use crate::executor::book::{Admission, Book, Taken};
@@ -18,7 +19,7 @@ pub struct Desk {
     book: Mutex<Book>,
     /// A run waits for a slot, or the agent ends.
     work: Condvar,
-    /// Memory was given back, or a run that waits for it was ended.
+    /// Memory or slots were given back, or a run that waits for them was ended.
     memory: Condvar,
     changes: watch::Sender<()>,
 }
@@ -67,20 +68,25 @@ impl Desk {
         }
     }
 
-    /// Waits until a run may start; `false` when it is over without having run.
-    pub fn admit(&self, run: &RunId, memory: u64) -> bool {
+    /// Waits until a run may start, and says on which slots; `None` when it is over without having run.
+    pub fn admit(&self, run: &RunId, needs: Needs) -> Option<Vec<u32>> {
         let mut book = self.lock();
         loop {
-            match book.admit(run, memory, Instant::now()) {
+            match book.admit(run, needs, Instant::now()) {
                 Admission::Wait => {
                     book = self
                         .memory
                         .wait(book)
                         .unwrap_or_else(PoisonError::into_inner);
                 }
-                admission => {
+                Admission::Start => {
+                    let held = book.held(run).to_vec();
                     self.wake(book);
-                    return admission == Admission::Start;
+                    return Some(held);
+                }
+                Admission::Ended => {
+                    self.wake(book);
+                    return None;
                 }
             }
         }

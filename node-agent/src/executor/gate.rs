@@ -70,8 +70,8 @@ mod tests {
             ),
             (
                 "a field that is not built",
-                r#"{"command":["cat"],"limits":{"cpus":2}}"#,
-                "spec.limits.cpus",
+                r#"{"command":["cat"],"network":{"mode":"Loopback"}}"#,
+                "spec.network.mode",
             ),
         ];
         for (row, spec, path) in rows {

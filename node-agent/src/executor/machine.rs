@@ -3,21 +3,22 @@
 //! In: a job for a slot. Out: its status. A [`Machine`] may be started again after it failed; [`Benches`] then has
 //! new judges, and the old ones go with the jobs that still have them. Decides nothing.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::job::Job;
 use evaljob_sandbox::plan::HostPlan;
-use evaljob_sandbox::{SandboxError, Slot, Spawner};
+use evaljob_sandbox::{Launcher, SandboxError, Spawner};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::executor::book::{Missing, Resources};
-use crate::judge::{self, Stop};
+use crate::judge::Stop;
+use crate::lanes::{self, Lanes};
 
 /// Judges jobs on one slot, one at a time.
 pub trait Judge: Send {
-    /// Takes a job to its end. Blocks. `started`: the wall clock now.
-    fn judge(&mut self, job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus;
+    /// Takes a job to its end on the slots it holds, the first of them this one. Blocks. `started`: the wall clock now.
+    fn judge(&mut self, held: &[u32], job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus;
 }
 
 /// Makes judges.
@@ -32,9 +33,9 @@ pub trait Machine: Send {
     fn judge(&self, slot: u32) -> Option<Box<dyn Judge>>;
 }
 
-impl Judge for Slot {
-    fn judge(&mut self, job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus {
-        judge::judge(self, job, stop, started)
+impl Judge for Arc<Lanes> {
+    fn judge(&mut self, held: &[u32], job: &Job, stop: &Stop, started: Timestamp) -> EvalJobStatus {
+        Lanes::judge(self, held, job, stop, started)
     }
 }
 
@@ -43,16 +44,19 @@ impl Judge for Slot {
 pub struct SandboxMachine {
     plan: HostPlan,
     reserve: u64,
-    spawner: Option<Spawner>,
+    // Ends before the launcher does.
+    spawner: Option<(Spawner, Arc<Lanes>)>,
+    launcher: Launcher,
 }
 
 impl SandboxMachine {
-    /// A machine that is not started. `reserve`: bytes of the memory budget that runs never get.
-    pub fn new(plan: HostPlan, reserve: u64) -> Self {
+    /// A machine that is not started, with the slots of `plan`. `reserve`: bytes of the memory budget that runs never get.
+    pub fn new(launcher: Launcher, plan: HostPlan, reserve: u64) -> Self {
         Self {
             plan,
             reserve,
             spawner: None,
+            launcher,
         }
     }
 }
@@ -61,8 +65,14 @@ impl Machine for SandboxMachine {
     fn start(&mut self) -> Result<Resources, Missing> {
         // The old one first: it removes its cgroups.
         self.spawner = None;
-        let spawner = Spawner::start(self.plan.clone()).map_err(|error| missing(&error))?;
+        let plan = HostPlan {
+            slots: lanes::sandbox_slots(self.plan.slots),
+            ..self.plan.clone()
+        };
+        let spawner = self.launcher.spawn(plan);
+        let spawner = spawner.map_err(|error| missing(&error))?;
         let facts = spawner.facts();
+        facts.capable().map_err(|error| missing(&error))?;
         for leftover in &facts.leftovers {
             tracing::warn!(
                 leftover,
@@ -87,13 +97,14 @@ impl Machine for SandboxMachine {
                 "no memory is left for runs (hint: raise the memory limit, or lower --memory-reserve)"
             );
         }
-        self.spawner = Some(spawner);
+        let lanes = Arc::new(Lanes::new(&spawner, self.plan.slots));
+        self.spawner = Some((spawner, lanes));
         Ok(resources)
     }
 
-    fn judge(&self, slot: u32) -> Option<Box<dyn Judge>> {
-        let slot = self.spawner.as_ref()?.slot(slot);
-        Some(Box::new(slot))
+    fn judge(&self, _slot: u32) -> Option<Box<dyn Judge>> {
+        let (_, lanes) = self.spawner.as_ref()?;
+        Some(Box::new(lanes.clone()))
     }
 }
 
@@ -131,20 +142,20 @@ impl Benches {
         state.judges = judges;
     }
 
-    /// Judges a job on a slot; `None` where the slot has no judge.
+    /// Judges a job on the slots it holds; `None` where there is no judge for the first of them.
     pub fn judge(
         &self,
-        slot: u32,
+        held: &[u32],
         job: &Job,
         stop: &Stop,
         started: Timestamp,
     ) -> Option<EvalJobStatus> {
-        let index = usize::try_from(slot).ok()?;
+        let index = usize::try_from(*held.first()?).ok()?;
         let (generation, mut judge) = {
             let mut state = self.lock();
             (state.generation, state.judges.get_mut(index)?.take()?)
         };
-        let status = judge.judge(job, stop, started);
+        let status = judge.judge(held, job, stop, started);
         let mut state = self.lock();
         if state.generation == generation {
             state.judges[index] = Some(judge);

@@ -6,6 +6,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
+
+/// Time for a name server's answer: where there is none, other addresses are to be dialled.
+const RESOLVE: Duration = Duration::from_secs(5);
 
 /// A host name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,12 +65,31 @@ pub struct Target {
 }
 
 impl Address {
+    /// From the two variables of a Service; `None` where one is missing or no port.
+    pub fn of(host: Option<String>, port: Option<String>) -> Option<Self> {
+        let host = host.filter(|host| !host.is_empty())?;
+        let port = port?.parse().ok()?;
+        Some(Self { host, port })
+    }
+
+    /// Its host name or address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// All addresses behind the name now.
     ///
     /// # Errors
-    /// When the name cannot be resolved.
+    /// When the name cannot be resolved, or not soon.
     pub async fn resolve(&self) -> std::io::Result<Vec<Target>> {
-        let sockets = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port));
+        let found = tokio::time::timeout(RESOLVE, found).await;
+        let sockets = found.map_err(|_| std::io::ErrorKind::TimedOut)??;
         Ok(sockets
             .map(|socket| Target {
                 socket,

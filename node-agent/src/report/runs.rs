@@ -16,6 +16,9 @@ use crate::verdict::milliseconds;
 /// Longest message of one run, in bytes: with 16 of them the status keeps its bound.
 const MESSAGE: usize = 512;
 
+/// Longest message of a checker, for the same reason.
+const CHECKER_MESSAGE: usize = 256;
+
 /// What is shown of an attempt.
 pub(super) struct Detail<'a> {
     pub(super) job: &'a Job,
@@ -99,6 +102,10 @@ fn result(record: &RunRecord, explains: Option<&Captured>, end: usize) -> RunRes
         verdict: Some(record.judged.verdict.into()),
         message: (!message.is_empty())
             .then(|| message[..message.floor_char_boundary(MESSAGE)].to_owned()),
+        checker_message: record
+            .checker_message
+            .as_deref()
+            .map(|said| said[..said.floor_char_boundary(CHECKER_MESSAGE)].to_owned()),
         exit_code,
         signal,
         usage: Some(usage(&Used::of(&record.facts))),

@@ -521,3 +521,74 @@ proptest! {
         }
     }
 }
+
+/// 0 accepts, 1 rejects; nothing else that a checker does is a verdict about the program.
+#[test]
+fn a_checker_accepts_rejects_or_is_broken() {
+    type Change = fn(&mut RunFacts);
+    let rows: [(&str, Change, Verdict, &str); 6] = [
+        ("0", |_| (), Verdict::Accepted, ""),
+        (
+            "1",
+            |f| f.ending = Ending::Exited(1),
+            Verdict::WrongAnswer,
+            "said",
+        ),
+        (
+            "2",
+            |f| f.ending = Ending::Exited(2),
+            Verdict::JudgeError,
+            "checker: exit code 2: said",
+        ),
+        (
+            "1 beyond its time",
+            |f| {
+                f.ending = Ending::Exited(1);
+                f.cpu_time = Duration::from_millis(2001);
+            },
+            Verdict::JudgeError,
+            "checker: CPU time 2001 ms, limit 2000 ms: said",
+        ),
+        (
+            "0 after an OOM kill",
+            |f| f.oom_kills = 1,
+            Verdict::JudgeError,
+            "checker: memory peak 10Mi, limit 256Mi: said",
+        ),
+        (
+            "1 with its disk full",
+            |f| {
+                f.ending = Ending::Exited(1);
+                f.disk_full = true;
+            },
+            Verdict::JudgeError,
+            "checker: exit code 1, workspace full, limit 64Mi: said",
+        ),
+    ];
+    let mut stderr = Recorder::new(None);
+    stderr.push(b"said\nmore");
+    let stderr = stderr.finish();
+    for (row, change, verdict, message) in rows {
+        let mut facts = facts();
+        change(&mut facts);
+        let expected = Judged::new(verdict, message);
+        assert_eq!(
+            of_check(&facts, &LIMITS, &stderr),
+            Outcome::Judged(expected),
+            "{row}"
+        );
+    }
+    let interrupted = RunFacts {
+        breach: Some(Breach::Interrupted),
+        ..facts()
+    };
+    assert_eq!(
+        of_check(&interrupted, &LIMITS, &stderr),
+        Outcome::Interrupted
+    );
+    let killed = RunFacts {
+        ending: Ending::Killed,
+        ..facts()
+    };
+    assert_eq!(of_check(&killed, &LIMITS, &stderr), Outcome::Unexplained);
+}

@@ -122,6 +122,78 @@ fn descendants() -> Vec<String> {
     found
 }
 
+/// A field of /proc/PID/status of a process or of one of its threads.
+fn status_field(directory: &Path, field: &str) -> String {
+    let text = std::fs::read_to_string(directory.join("status")).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("{field} in {text}"))
+        .trim()
+        .to_owned()
+}
+
+/// CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID, SYS_ADMIN.
+const SIX: &str = "00000000002000cb";
+const NONE: &str = "0000000000000000";
+
+/// The agent has no right over the node, in any thread; what makes sandboxes has exactly six capabilities.
+fn rights_are_where_they_belong(agent: &Agent) {
+    let process = Path::new("/proc").join(agent.0.id().to_string());
+    let threads: Vec<_> = std::fs::read_dir(process.join("task"))
+        .unwrap()
+        .map(|thread| thread.unwrap().path())
+        .collect();
+    assert!(threads.len() > 3, "{threads:?}");
+    for thread in &threads {
+        for (field, wanted) in [
+            ("Uid", "65532\t65532\t65532\t65532"),
+            ("Gid", "65532\t65532\t65532\t65532"),
+            ("Groups", ""),
+            ("CapInh", NONE),
+            ("CapPrm", NONE),
+            ("CapEff", NONE),
+            ("CapBnd", NONE),
+            ("CapAmb", NONE),
+            ("NoNewPrivs", "1"),
+            ("Seccomp", "2"),
+        ] {
+            assert_eq!(status_field(thread, field), wanted, "{field} of {thread:?}");
+        }
+    }
+    let privileged: Vec<_> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let line = std::fs::read_to_string(path.join("cmdline")).ok()?;
+            let parent = std::fs::read_to_string(path.join("stat")).ok()?;
+            let parent = parent.rsplit_once(") ")?.1.split(' ').nth(1)?.to_owned();
+            line.starts_with("evaljob-launcher")
+                .then_some((path, parent))
+        })
+        .collect();
+    let id = agent.0.id().to_string();
+    let launcher = privileged.iter().find(|(_, parent)| *parent == id);
+    let launcher = launcher.map(|(path, _)| path.file_name().unwrap().to_owned());
+    let launcher = launcher.expect("a launcher").into_string().unwrap();
+    let ours = |(path, parent): &&(std::path::PathBuf, String)| {
+        *parent == launcher || path.ends_with(&launcher)
+    };
+    let ours: Vec<_> = privileged.iter().filter(ours).collect();
+    assert_eq!(ours.len(), 2, "launcher and spawner: {privileged:?}");
+    for (path, _) in ours {
+        for (field, wanted) in [
+            ("CapInh", NONE),
+            ("CapPrm", SIX),
+            ("CapEff", SIX),
+            ("CapBnd", SIX),
+            ("CapAmb", NONE),
+        ] {
+            assert_eq!(status_field(path, field), wanted, "{field} of {path:?}");
+        }
+    }
+}
+
 /// One test: what the process leaves behind is only told apart while no other one runs.
 #[tokio::test]
 async fn a_real_run_ends_in_its_verdict_and_a_terminated_agent_leaves_nothing() {
@@ -130,6 +202,7 @@ async fn a_real_run_ends_in_its_verdict_and_a_terminated_agent_leaves_nothing() 
     let agent = Agent::start(&authority, &operator);
     let mut stream = welcomed(&mut operator).await;
     assert!(stream.hello.memory > 0 && stream.hello.landlock_abi > 0);
+    rights_are_where_they_belong(&agent);
     stream.run(script("a", "echo hello; printf exact > out"));
     let status = status_of(&mut stream).await;
     assert_eq!(status.verdict.as_deref(), Some("Completed"), "{status:?}");

@@ -13,7 +13,7 @@ use tonic::{Status, Streaming};
 use super::Agents;
 use super::chunks::Assembly;
 use super::review::AgentIdentity;
-use crate::decide::{AgentFacts, Done, Event, Held};
+use crate::decide::{AgentFacts, Done, Event, Held, Unfit};
 use crate::names::{Conn, RunId};
 
 /// Longest life of a stream whose token never ends by its own words.
@@ -170,11 +170,24 @@ pub(super) fn held(held: wire::Held) -> Option<Held> {
 }
 
 /// The layer that a node cannot enforce. An agent that says nothing of its health cannot enforce anything.
-pub(super) fn missing_layer(health: Option<wire::Health>) -> Option<String> {
-    match health {
-        Some(health) if health.ready => None,
-        Some(health) if health.message.is_empty() => Some(health.layer),
-        Some(health) => Some(format!("{}: {}", health.layer, health.message)),
-        None => Some("any layer: it said nothing of its health".to_owned()),
-    }
+pub(super) fn missing_layer(health: Option<wire::Health>) -> Option<Unfit> {
+    let (layer, message, closing) = match health {
+        Some(health) if health.ready => return None,
+        Some(health) => (health.layer, health.message, health.closing),
+        None => (
+            "any layer".to_owned(),
+            "it said nothing of its health".to_owned(),
+            false,
+        ),
+    };
+    let text = if message.is_empty() {
+        layer.clone()
+    } else {
+        format!("{layer}: {message}")
+    };
+    Some(Unfit {
+        layer,
+        text,
+        closing,
+    })
 }

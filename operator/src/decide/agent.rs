@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::names::{Conn, NodeName, RunId, Uid};
 use crate::placement::{Capacity, Site};
 
-use super::NodeFacts;
+use super::{AgentWarning, NodeFacts};
 
 /// An agent whose runs take less than this on average may be sent jobs ahead.
 const QUICK: Duration = Duration::from_millis(250);
@@ -20,14 +20,27 @@ const AHEAD: usize = 4;
 pub struct AgentFacts {
     /// Node of the token.
     pub node: NodeName,
-    /// Pod of the token.
+    /// Name of the token's Pod.
+    pub pod_name: String,
+    /// uid of that Pod.
     pub pod_uid: String,
     /// What it can do.
     pub capacity: Capacity,
-    /// The layer it cannot enforce, with cause and way out.
-    pub missing_layer: Option<String>,
+    /// Why it takes no runs.
+    pub missing_layer: Option<Unfit>,
     /// What it holds.
     pub inventory: Vec<Held>,
+}
+
+/// Why an agent takes no runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unfit {
+    /// The layer that it cannot enforce.
+    pub layer: String,
+    /// The layer with cause and way out.
+    pub text: String,
+    /// It only ends; nothing is amiss.
+    pub closing: bool,
 }
 
 /// A run that an agent holds.
@@ -54,9 +67,12 @@ pub(super) struct Load {
 pub(super) struct Agent {
     /// Its open stream.
     pub(super) conn: Option<Conn>,
+    pub(super) pod_name: String,
     pub(super) pod_uid: String,
     pub(super) capacity: Capacity,
-    pub(super) missing_layer: Option<String>,
+    missing_layer: Option<Unfit>,
+    /// The layer that somebody was warned of since it could last enforce all.
+    warned: Option<String>,
     /// Its Hello waits for the live jobs to be known.
     pub(super) inventory: Option<Vec<Held>>,
     /// The Lease names its node: it may be sent jobs.
@@ -76,9 +92,11 @@ impl Agent {
     pub(super) fn new(conn: Conn, facts: AgentFacts) -> Self {
         Self {
             conn: Some(conn),
+            pod_name: facts.pod_name,
             pod_uid: facts.pod_uid,
             capacity: facts.capacity,
             missing_layer: facts.missing_layer,
+            warned: None,
             inventory: Some(facts.inventory),
             enlisted: false,
             lost_since: None,
@@ -94,13 +112,44 @@ impl Agent {
     pub(super) fn redialled(&mut self, conn: Conn, facts: AgentFacts) {
         if self.pod_uid != facts.pod_uid {
             self.average = None;
+            self.warned = None;
         }
         self.conn = Some(conn);
+        self.pod_name = facts.pod_name;
         self.pod_uid = facts.pod_uid;
         self.capacity = facts.capacity;
         self.missing_layer = facts.missing_layer;
         self.inventory = Some(facts.inventory);
         self.lost_since = None;
+    }
+
+    /// What it says of its health from now on.
+    pub(super) fn set_missing(&mut self, missing: Option<Unfit>) {
+        self.missing_layer = missing;
+    }
+
+    /// Whether it is connected and cannot enforce a layer.
+    pub(super) fn is_unfit(&self) -> bool {
+        let amiss = |unfit: &Unfit| !unfit.closing;
+        self.conn.is_some() && self.missing_layer.as_ref().is_some_and(amiss)
+    }
+
+    /// What somebody has to be told of it, once for each layer until it is fit again or another Pod.
+    pub(super) fn warning(&mut self, node: &NodeName) -> Option<AgentWarning> {
+        let Some(unfit) = &self.missing_layer else {
+            self.warned = None;
+            return None;
+        };
+        if unfit.closing || self.warned.as_ref() == Some(&unfit.layer) {
+            return None;
+        }
+        self.warned = Some(unfit.layer.clone());
+        Some(AgentWarning {
+            node: node.clone(),
+            pod_name: self.pod_name.clone(),
+            pod_uid: self.pod_uid.clone(),
+            text: unfit.text.clone(),
+        })
     }
 
     /// Jobs it runs or will run.
@@ -168,7 +217,7 @@ impl Agent {
             node,
             labels: &facts.labels,
             cordoned: facts.cordoned,
-            missing_layer: self.missing_layer.as_deref(),
+            missing_layer: self.missing_layer.as_ref().map(|unfit| &*unfit.text),
             capacity: &self.capacity,
             free_slots: self.capacity.slots.saturating_sub(self.slots_used),
             free_memory: self.capacity.memory.saturating_sub(self.memory_used),
@@ -187,5 +236,52 @@ impl Agent {
                 .runs
                 .values()
                 .all(|load| now.saturating_sub(load.since) < NOT_QUICK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unfit(layer: &str, closing: bool) -> Option<Unfit> {
+        Some(Unfit {
+            layer: layer.to_owned(),
+            text: format!("{layer}: no"),
+            closing,
+        })
+    }
+
+    #[test]
+    fn a_layer_is_warned_of_once_until_the_node_is_fit_and_a_shutdown_never() {
+        let node = NodeName::from("n1");
+        let facts = |pod: &str, missing_layer| AgentFacts {
+            node: node.clone(),
+            pod_name: pod.to_owned(),
+            pod_uid: format!("{pod}-uid"),
+            capacity: Capacity::default(),
+            missing_layer,
+            inventory: Vec::new(),
+        };
+        let mut agent = Agent::new(Conn(1), facts("a", unfit("Landlock", false)));
+        let warning = agent.warning(&node).unwrap();
+        assert_eq!((&*warning.pod_name, &*warning.pod_uid), ("a", "a-uid"));
+        assert_eq!(warning.text, "Landlock: no");
+        assert!(agent.is_unfit());
+        assert_eq!(agent.warning(&node), None, "once");
+        agent.redialled(Conn(2), facts("a", unfit("Landlock", false)));
+        assert_eq!(agent.warning(&node), None, "the same Pod dialled again");
+        agent.set_missing(unfit("Cgroup", false));
+        assert!(agent.warning(&node).is_some(), "another layer");
+        agent.set_missing(None);
+        assert!(agent.warning(&node).is_none() && !agent.is_unfit());
+        agent.set_missing(unfit("Cgroup", false));
+        assert!(agent.warning(&node).is_some(), "it was fit meanwhile");
+        agent.redialled(Conn(3), facts("b", unfit("Cgroup", false)));
+        assert!(agent.warning(&node).is_some(), "another Pod");
+        agent.set_missing(unfit("Agent", true));
+        assert!(
+            agent.warning(&node).is_none() && !agent.is_unfit(),
+            "it ends"
+        );
     }
 }

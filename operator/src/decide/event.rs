@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use evaljob_crds::{EvalJobStatus, wire};
 
-use super::agent::AgentFacts;
+use super::agent::{AgentFacts, Unfit};
 use super::job::JobFacts;
 use super::writing::{Outcome, ReadBack};
 use crate::names::{Conn, Epoch, NodeName, RunId, Uid};
@@ -91,7 +91,7 @@ pub enum Event {
     /// A run ended.
     Done(Conn, Box<Done>),
     /// What the node can enforce changed: the missing layer, if any.
-    Health(Conn, Option<String>),
+    Health(Conn, Option<Unfit>),
     /// A stream ended.
     Closed(Conn),
     /// Answer to [`Step::Load`].

@@ -44,8 +44,23 @@ pub enum Step {
     Lost(Uid, JobKey),
     /// Name these nodes in the Lease and answer with [`Event::Enlisted`].
     Enlist(Former),
+    /// Tell whoever looks at an agent's Pod that its node runs nothing.
+    Warn(Box<AgentWarning>),
     /// A fact for metrics and logs.
     Count(Count),
+}
+
+/// A node that cannot enforce a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentWarning {
+    /// The node.
+    pub node: NodeName,
+    /// Name of its agent's Pod.
+    pub pod_name: String,
+    /// uid of that Pod.
+    pub pod_uid: String,
+    /// The layer, with cause and way out.
+    pub text: String,
 }
 
 /// Facts that are counted.

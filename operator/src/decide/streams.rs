@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use evaljob_crds::{EvalJobStatus, Reason, Verdict};
 
-use super::agent::{Agent, AgentFacts, Held};
+use super::agent::{Agent, AgentFacts, Held, Unfit};
 use super::job::{Phase, Sent};
 use super::writing::WriteKind;
 use super::{Close, Count, Decider, Done, Step};
@@ -43,6 +43,7 @@ impl Decider {
                 self.enlist();
             }
         }
+        self.warn(&node);
         if self.synced() {
             self.greet(&node, now);
         }
@@ -307,11 +308,24 @@ impl Decider {
     }
 
     /// What a node can enforce changed.
-    pub(super) fn health(&mut self, conn: Conn, missing: Option<String>) {
-        let node = self.node_of(conn).cloned();
-        if let Some(agent) = node.and_then(|node| self.agents.get_mut(&node)) {
-            agent.missing_layer = missing;
+    pub(super) fn health(&mut self, conn: Conn, missing: Option<Unfit>) {
+        let Some(node) = self.node_of(conn).cloned() else {
+            return;
+        };
+        if let Some(agent) = self.agents.get_mut(&node) {
+            agent.set_missing(missing);
         }
+        self.warn(&node);
+    }
+
+    /// Makes known that a node runs nothing.
+    fn warn(&mut self, node: &NodeName) {
+        let warning = self
+            .agents
+            .get_mut(node)
+            .and_then(|agent| agent.warning(node));
+        self.out
+            .extend(warning.map(|warning| Step::Warn(Box::new(warning))));
     }
 
     /// A stream ended; the grace period of its agent begins.

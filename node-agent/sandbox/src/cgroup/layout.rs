@@ -71,6 +71,14 @@ impl Hierarchy {
     pub fn own_directory(&self) -> String {
         format!("{}{}", self.mount_point, self.own)
     }
+
+    /// The directories of our own cgroup and of its visible ancestors, our own first.
+    pub(super) fn up(&self) -> impl Iterator<Item = String> {
+        let paths = std::iter::successors(Some(self.own.as_str()), |own| {
+            own.rfind('/').map(|end| &own[..end])
+        });
+        paths.map(|own| format!("{}{own}", self.mount_point))
+    }
 }
 
 impl Layout {
@@ -163,9 +171,8 @@ impl Layout {
 
 fn lowest_v2_limit(hierarchy: &Hierarchy) -> Result<Option<u64>, CgroupError> {
     let mut lowest = None;
-    let mut own = hierarchy.own.as_str();
-    loop {
-        let dir = Dir::open(format!("{}{own}", hierarchy.mount_point))?;
+    for directory in hierarchy.up() {
+        let dir = Dir::open(directory)?;
         // The root of the machine has no such file; the root of a container has.
         if let Some(text) = dir.read_if_present("memory.max")?
             && text != "max"
@@ -175,11 +182,8 @@ fn lowest_v2_limit(hierarchy: &Hierarchy) -> Result<Option<u64>, CgroupError> {
                 .map_err(|_| dir.malformed("memory.max", &text))?;
             lowest = Some(lowest.map_or(limit, |lowest: u64| lowest.min(limit)));
         }
-        match own.rfind('/') {
-            Some(end) => own = &own[..end],
-            None => return Ok(lowest),
-        }
     }
+    Ok(lowest)
 }
 
 fn read(path: &Path) -> Result<String, CgroupError> {

@@ -58,3 +58,24 @@ pub(crate) fn clear() -> Result<(), Errno> {
         },
     )
 }
+
+/// Empties the four sets of this thread that need no right for it; for the agent.
+pub(crate) fn clear_all() -> Result<(), Errno> {
+    rustix::thread::clear_ambient_capability_set()?;
+    clear()
+}
+
+/// Drops all but `keep` from the bounding set, as far as CAP_SETPCAP is there to do it.
+pub(crate) fn shrink_bounding(keep: CapabilitySet) -> Result<(), Errno> {
+    for number in 0..u64::BITS {
+        if keep.bits() & 1 << number != 0 {
+            continue;
+        }
+        match drop_bounding(number) {
+            // Without the right nothing goes; the last numbers have no capability.
+            Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

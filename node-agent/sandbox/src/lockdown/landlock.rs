@@ -7,7 +7,7 @@
 //! is shown by the doctor's trial run. Source: Documentation/userspace-api/landlock.rst.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -62,6 +62,20 @@ impl Access {
     }
 }
 
+/// What a path of the agent's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// A file, or a directory and all below it.
+    Read,
+    /// A directory whose content it makes and removes, and never executes.
+    Change,
+}
+
+/// TCP: to listen on a port.
+pub(crate) const BIND_TCP: u64 = 1;
+/// TCP: to connect to a port.
+pub(crate) const CONNECT_TCP: u64 = 1 << 1;
+
 /// A path with what it is for.
 pub(crate) type Rule = (CString, Access);
 
@@ -87,6 +101,21 @@ impl Handled {
                 scoped: known(&SCOPE_LADDER),
             },
         }
+    }
+
+    /// An empty ruleset: whatever is handled is refused.
+    pub(crate) fn create(self) -> rustix::io::Result<OwnedFd> {
+        sys::landlock_create(&self.ruleset, self.size())
+    }
+
+    /// The rights of the agent on a path; those of directories mean nothing to the kernel on a file.
+    pub(crate) fn own(self, access: Own, directory: bool) -> u64 {
+        let rights = match (access, directory) {
+            (_, false) => READ_FILE,
+            (Own::Read, true) => Access::Read.rights(),
+            (Own::Change, true) => Access::OwnData.rights(),
+        };
+        rights & self.ruleset.fs
     }
 
     /// Bytes of the attribute structure that this ABI accepts.
@@ -128,8 +157,7 @@ impl<'a> Landlock<'a> {
     }
 
     pub(crate) fn apply(&self) -> Result<(), Failure> {
-        let ruleset = sys::landlock_create(&self.handled.ruleset, self.handled.size())
-            .at(Stage::Landlock, u32::MAX)?;
+        let ruleset = self.handled.create().at(Stage::Landlock, u32::MAX)?;
         for (index, (path, access)) in (0u32..).zip(self.rules) {
             self.allow(ruleset.as_fd(), path, *access)
                 .at(Stage::Landlock, index)?;

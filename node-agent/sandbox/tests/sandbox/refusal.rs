@@ -118,7 +118,7 @@ fn slots() {
         says(
             &refused(pool::host(slots)),
             Layer::Spawner,
-            &[&format!("{slots} slots"), "between 1 and 1024"],
+            &[&format!("{slots} slots"), "between 1 and 4096"],
         );
     }
     let spawner = Spawner::start(pool::host(2)).unwrap_or_else(|error| panic!("{error}"));

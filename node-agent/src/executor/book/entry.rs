@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use evaljob_crds::job::Needs;
 use evaljob_crds::{Verdict, wire};
 
 use crate::executor::outcome::Outcome;
@@ -34,14 +35,19 @@ pub(super) struct Entry {
 pub(super) enum State {
     /// In the queue. → `Taken` by a slot; `Finished` or gone on order.
     Waiting(Box<wire::Run>),
-    /// A slot reads it, or waits until there is memory for it. → `Running`; `Finished` or gone on order.
+    /// A slot reads it, or waits until there is room for it. → `Running`; `Finished` or gone on order.
     Taken {
         stop: Arc<Stop>,
         /// What it needs, once it waits for that.
-        waits_for: Option<u64>,
+        waits_for: Option<Needs>,
     },
     /// A slot runs it. → `Finished`, or gone where nobody wants its result.
-    Running { stop: Arc<Stop>, memory: u64 },
+    Running {
+        stop: Arc<Stop>,
+        memory: u64,
+        /// Numbers of the slots it holds.
+        held: Vec<u32>,
+    },
     /// Its result waits. → gone with the Ack.
     Finished { at: Instant, outcome: Outcome },
 }
@@ -85,7 +91,15 @@ impl Entry {
         }
     }
 
-    /// A slot has it and waits for memory.
+    /// Slots it holds.
+    pub(super) fn held(&self) -> &[u32] {
+        match &self.state {
+            State::Running { held, .. } => held,
+            _ => &[],
+        }
+    }
+
+    /// A slot has it and waits for memory or other slots.
     pub(super) fn is_blocked(&self) -> bool {
         matches!(
             self.state,

@@ -84,6 +84,7 @@ impl Book {
         let missing = closing.as_ref().or(self.missing.as_ref());
         wire::Health {
             ready: missing.is_none(),
+            closing: self.closing,
             layer: missing
                 .map(|missing| missing.layer.clone())
                 .unwrap_or_default(),

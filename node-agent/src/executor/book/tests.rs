@@ -29,6 +29,15 @@ fn run(uid: &str) -> RunId {
     }
 }
 
+/// One slot and so much memory.
+fn one(memory: u64) -> Needs {
+    Needs {
+        slots: 1,
+        memory,
+        lanes: 1,
+    }
+}
+
 fn order(uid: &str) -> wire::Run {
     wire::Run {
         identity: Some(run(uid).to_wire()),
@@ -95,7 +104,7 @@ impl Bench {
         assert_eq!(self.receive(uid), Ok(Received::Queued));
         assert_eq!(self.take(), Some(run(uid)));
         assert_eq!(
-            self.book.admit(&run(uid), 10 * MIB, self.start),
+            self.book.admit(&run(uid), one(10 * MIB), self.start),
             Admission::Start
         );
     }
@@ -170,7 +179,7 @@ fn a_run_goes_from_receipt_to_ack_and_is_told_once_each_way() {
     assert_eq!(bench.take(), Some(run("a")));
     assert_eq!(bench.messages(0), [""; 0], "nor of one that is being read");
     assert_eq!(
-        bench.book.admit(&run("a"), MIB, bench.start),
+        bench.book.admit(&run("a"), one(MIB), bench.start),
         Admission::Start
     );
     assert_eq!(bench.messages(0), ["started a"]);
@@ -310,7 +319,7 @@ impl Bench {
         self.receive(uid).unwrap();
         while self.take() != Some(run(uid)) {}
         assert_eq!(
-            self.book.admit(&run(uid), MIB, self.start),
+            self.book.admit(&run(uid), one(MIB), self.start),
             Admission::Start
         );
     }
@@ -353,10 +362,16 @@ fn runs_start_in_order_while_there_is_memory_for_them() {
         bench.take().unwrap();
     }
     let now = bench.start;
-    assert_eq!(bench.book.admit(&run("a"), 60 * MIB, now), Admission::Start);
-    assert_eq!(bench.book.admit(&run("b"), 60 * MIB, now), Admission::Wait);
     assert_eq!(
-        bench.book.admit(&run("c"), MIB, now),
+        bench.book.admit(&run("a"), one(60 * MIB), now),
+        Admission::Start
+    );
+    assert_eq!(
+        bench.book.admit(&run("b"), one(60 * MIB), now),
+        Admission::Wait
+    );
+    assert_eq!(
+        bench.book.admit(&run("c"), one(MIB), now),
         Admission::Wait,
         "it came after b"
     );
@@ -364,12 +379,15 @@ fn runs_start_in_order_while_there_is_memory_for_them() {
     assert_eq!(bench.messages(0), ["started a"]);
     bench.book.finish(&run("a"), accepted(), now);
     assert_eq!(
-        bench.book.admit(&run("c"), MIB, now),
+        bench.book.admit(&run("c"), one(MIB), now),
         Admission::Wait,
         "b still waits"
     );
-    assert_eq!(bench.book.admit(&run("b"), 60 * MIB, now), Admission::Start);
-    assert_eq!(bench.book.admit(&run("c"), MIB, now), Admission::Start);
+    assert_eq!(
+        bench.book.admit(&run("b"), one(60 * MIB), now),
+        Admission::Start
+    );
+    assert_eq!(bench.book.admit(&run("c"), one(MIB), now), Admission::Start);
 }
 
 #[test]
@@ -383,13 +401,19 @@ fn inputs_that_are_held_count_as_memory_but_never_stop_everything() {
         bench.take().unwrap();
     }
     assert_eq!(
-        bench.book.admit(&run("a"), 90 * MIB, now),
+        bench.book.admit(&run("a"), one(90 * MIB), now),
         Admission::Start,
         "nothing else runs"
     );
-    assert_eq!(bench.book.admit(&run("b"), 5 * MIB, now), Admission::Wait);
+    assert_eq!(
+        bench.book.admit(&run("b"), one(5 * MIB), now),
+        Admission::Wait
+    );
     bench.book.finish(&run("a"), accepted(), now);
-    assert_eq!(bench.book.admit(&run("b"), 5 * MIB, now), Admission::Start);
+    assert_eq!(
+        bench.book.admit(&run("b"), one(5 * MIB), now),
+        Admission::Start
+    );
 }
 
 #[test]
@@ -398,7 +422,7 @@ fn a_run_that_can_never_fit_is_given_back() {
     bench.receive("a").unwrap();
     bench.take().unwrap();
     assert_eq!(
-        bench.book.admit(&run("a"), 101 * MIB, bench.start),
+        bench.book.admit(&run("a"), one(101 * MIB), bench.start),
         Admission::Ended
     );
     assert_eq!(
@@ -443,7 +467,7 @@ fn a_cancel_ends_a_run_wherever_it_stands() {
         if !bench.stops.is_empty() {
             assert_eq!(bench.stopped("a"), Some(StopReason::Cancelled), "{row}");
             assert_eq!(
-                bench.book.admit(&run("a"), MIB, bench.start),
+                bench.book.admit(&run("a"), one(MIB), bench.start),
                 Admission::Ended,
                 "{row}"
             );
@@ -522,7 +546,7 @@ fn deadlines_count_from_receipt_and_end_a_run_once() {
     bench.book.entries.swap(0, 1);
     bench.book.take(&stop).unwrap();
     assert_eq!(
-        bench.book.admit(&run("runs"), MIB, bench.start),
+        bench.book.admit(&run("runs"), one(MIB), bench.start),
         Admission::Start
     );
     assert_eq!(bench.book.next_deadline(), Some(bench.at(3)));
@@ -565,7 +589,7 @@ fn a_missing_layer_stops_everything_that_has_not_started() {
     let stop = Arc::new(Stop::new().unwrap());
     assert!(bench.book.take(&stop).is_none());
     assert_eq!(
-        bench.book.admit(&run("taken"), MIB, bench.start),
+        bench.book.admit(&run("taken"), one(MIB), bench.start),
         Admission::Ended
     );
     assert_eq!(bench.receive("new"), Err(Refusal::Closed));
@@ -718,7 +742,7 @@ proptest! {
                         .map(|entry| entry.run.clone())
                         .collect();
                     for run in taken {
-                        match bench.book.admit(&run, memory * MIB, now) {
+                        match bench.book.admit(&run, one(memory * MIB), now) {
                             Admission::Start => {
                                 prop_assert!(started.insert(run), "an identity started twice");
                             }
@@ -780,4 +804,56 @@ proptest! {
             prop_assert!(running.len() <= 1 || running.iter().sum::<u64>() <= 100 * MIB);
         }
     }
+}
+
+#[test]
+fn a_run_that_needs_several_slots_waits_for_them_and_names_those_it_got() {
+    let mut bench = Bench::new();
+    let two = Needs {
+        slots: 2,
+        ..one(MIB)
+    };
+    bench.start("a");
+    for uid in ["b", "c"] {
+        assert_eq!(bench.receive(uid), Ok(Received::Queued));
+        assert_eq!(bench.take(), Some(run(uid)));
+    }
+    let now = bench.start;
+    assert_eq!(bench.book.held(&run("a")), [0]);
+    assert_eq!(bench.book.admit(&run("b"), two, now), Admission::Wait);
+    assert_eq!(
+        bench.book.admit(&run("c"), one(MIB), now),
+        Admission::Wait,
+        "the later one does not overtake"
+    );
+    bench.book.finish(&run("a"), accepted(), now);
+    assert_eq!(bench.book.admit(&run("b"), two, now), Admission::Start);
+    assert_eq!(bench.book.held(&run("b")), [0, 1]);
+    assert_eq!(bench.book.admit(&run("c"), one(MIB), now), Admission::Wait);
+    bench.book.finish(&run("b"), accepted(), now);
+    assert_eq!(bench.book.admit(&run("c"), one(MIB), now), Admission::Start);
+    assert_eq!(bench.book.held(&run("c")), [0]);
+}
+
+#[test]
+fn a_run_that_needs_more_slots_than_there_are_says_so() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.receive("a"), Ok(Received::Queued));
+    assert_eq!(bench.take(), Some(run("a")));
+    let three = Needs {
+        slots: 3,
+        ..one(MIB)
+    };
+    let now = bench.start;
+    assert_eq!(bench.book.admit(&run("a"), three, now), Admission::Ended);
+    let done = std::iter::from_fn(|| bench.book.next_message(true, now));
+    let statuses = done.filter_map(|message| match message {
+        Message::Done(done) => Some(String::from_utf8(done.status).unwrap()),
+        _ => None,
+    });
+    let all: Vec<String> = statuses.collect();
+    assert!(
+        all.len() == 1 && all[0].contains("needs 3 slots") && all[0].contains("this machine has 2"),
+        "{all:?}"
+    );
 }

@@ -1,7 +1,7 @@
 //! A machine without a sandbox: what a job does is the first word of its command.
 //!
 //! `accept`: Accepted. `hold`: waits until it is released or stopped. `fail`: an infrastructure failure. `large`:
-//! Accepted, with 2 MiB of outputs. `true`, the trial run: Completed while the machine is whole.
+//! Accepted, with 2 MiB of outputs. `true` and `sh`, the trial runs: Completed, with every layer, while the machine is whole.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use evaljob_agent::executor::book::{Missing, Resources};
 use evaljob_agent::executor::{Judge, Machine};
 use evaljob_agent::judge::{Stop, StopReason};
 use evaljob_crds::job::Job;
-use evaljob_crds::status::CollectedOutput;
+use evaljob_crds::status::{CollectedOutput, Enforcement};
 use evaljob_crds::{Condition, EvalJobStatus, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -86,13 +86,20 @@ impl Machine for Steering {
 }
 
 impl Judge for Steering {
-    fn judge(&mut self, job: &Job, stop: &Stop, _started: Timestamp) -> EvalJobStatus {
-        if let Some(name) = job.argv.get(1) {
+    fn judge(
+        &mut self,
+        _held: &[u32],
+        job: &Job,
+        stop: &Stop,
+        _started: Timestamp,
+    ) -> EvalJobStatus {
+        let trial = matches!(job.argv[0].as_str(), "true" | "sh");
+        if let Some(name) = job.argv.get(1).filter(|_| !trial) {
             self.0.lock().unwrap().started.push(name.clone());
         }
         match job.argv[0].as_str() {
-            "true" if self.is_broken() => failure(),
-            "true" => ended(Verdict::Completed),
+            _ if trial && self.is_broken() => failure(),
+            _ if trial => enforced(),
             "accept" => ended(Verdict::Accepted),
             "fail" => failure(),
             "large" => EvalJobStatus {
@@ -124,16 +131,28 @@ fn ended(verdict: Verdict) -> EvalJobStatus {
     }
 }
 
+fn sandboxed(status: &str, reason: &str) -> Vec<Condition> {
+    vec![Condition {
+        type_: "Sandboxed".to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: String::new(),
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    }]
+}
+
+fn enforced() -> EvalJobStatus {
+    EvalJobStatus {
+        enforcement: Some(Enforcement::default()),
+        conditions: sandboxed("True", "FullyEnforced"),
+        ..ended(Verdict::Completed)
+    }
+}
+
 fn failure() -> EvalJobStatus {
     EvalJobStatus {
         message: Some("Seccomp: cannot install the filter".to_owned()),
-        conditions: vec![Condition {
-            type_: "Sandboxed".to_owned(),
-            status: "False".to_owned(),
-            reason: "Seccomp".to_owned(),
-            message: String::new(),
-            last_transition_time: Time(Timestamp::UNIX_EPOCH),
-        }],
+        conditions: sandboxed("False", "Seccomp"),
         ..ended(Verdict::InfrastructureError)
     }
 }

@@ -36,6 +36,9 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
         let directory = tempfile::tempdir().unwrap();
+        // The agent reads it without being root.
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), readable).unwrap();
         std::fs::write(directory.path().join("ca.crt"), made.cert.pem()).unwrap();
         Self {
             directory,

@@ -31,6 +31,7 @@ impl World {
             .collect();
         let facts = AgentFacts {
             node: name.clone(),
+            pod_name: format!("agent-{name}"),
             pod_uid: format!("{name}-{}", agent.pod),
             capacity: Capacity {
                 slots: 2,

@@ -169,7 +169,7 @@ impl World {
                     assert!(job.status.is_final(), "{uid} is thought finished");
                 }
             }
-            Step::Lost(..) | Step::Count(_) => {}
+            Step::Lost(..) | Step::Warn(_) | Step::Count(_) => {}
         }
     }
 

@@ -28,8 +28,8 @@ fn flood(command: &str) {
         .run()
         .breached(Breach::Output);
     let bytes = report.facts.stdout_bytes + report.facts.stderr_bytes;
-    // Beyond the limit: what was under way, at most one buffer and a full pipe of each stream.
-    assert!(bytes > 100_000 && bytes < 100_000 + (1 << 20), "{bytes}");
+    // Beyond the limit: what passes until the kill takes effect, which on a busy machine the scheduler decides.
+    assert!(bytes > 100_000 && bytes < 100_000 + (64 << 20), "{bytes}");
     assert_eq!(
         bytes,
         (report.stdout.len() + report.stderr.len()) as u64,

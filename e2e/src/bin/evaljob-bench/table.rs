@@ -1,0 +1,154 @@
+//! The table: a row a figure, beside what it is compared with, and whether its bar is met.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use crate::Figures;
+use crate::ceiling::IN_FLIGHT;
+use crate::throughput::PARTIES;
+
+/// Lowest share of the ceiling.
+const BAR_CEILING: f64 = 0.4;
+/// Most MiB of the operator with 2,000 live jobs, an idle agent, an idle spawner.
+const BAR_OPERATOR: f64 = 60.0;
+const BAR_AGENT: f64 = 25.0;
+const BAR_SPAWNER: f64 = 4.0;
+
+/// One line: CPUs, memory, kernel, load.
+pub(crate) fn machine() -> io::Result<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown CPU", |rest| {
+            rest.trim_start_matches(['\t', ' ', ':'])
+        });
+    let count = std::thread::available_parallelism()?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or_default();
+    Ok(format!(
+        "{count} x {model}, Linux {}, load {load} at the start",
+        kernel.trim()
+    ))
+}
+
+/// Prints everything.
+#[expect(clippy::print_stdout, reason = "a benchmark prints")]
+pub(crate) fn print(figures: &Figures) {
+    let jobs = figures.jobs;
+    println!("Jobs that run `true`, through the cluster");
+    println!("machine: {}", figures.machine);
+    println!(
+        "method:  etcd, API server, operator, agent and client share the machine; {} rounds of {jobs} jobs, each followed by the ceiling client (one create, one status write a job, no operator)",
+        figures.rounds.len()
+    );
+    println!();
+    println!("{:<44} {:>12}  {:<22} bar", "", "measured", "beside");
+    latency(&figures.latency);
+    throughput(figures);
+    memory(figures);
+    println!();
+    println!("CPU-ms a job in the median round");
+    if let Some(round) = figures.rounds.get(figures.rounds.len() / 2) {
+        for (party, cpu) in PARTIES.iter().zip(round.cpu) {
+            row(party, &format!("{cpu:.2}"), "", "");
+        }
+    }
+}
+
+fn latency(times: &[Duration]) {
+    for percent in [50, 99] {
+        let time = times.get(times.len().saturating_sub(1) * percent / 100);
+        let ms = time.map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
+        let name = format!("apply to Finished, p{percent}, ms");
+        row(
+            &name,
+            &format!("{ms:.1}"),
+            &format!("{} jobs", times.len()),
+            "",
+        );
+    }
+}
+
+fn throughput(figures: &Figures) {
+    let rate = figures
+        .rounds
+        .get(figures.rounds.len() / 2)
+        .map_or(f64::NAN, |round| round.rate);
+    let (best, in_flight) = best(&figures.ceiling);
+    row("jobs/s, median round", &format!("{rate:.0}"), "", "");
+    let beside = format!("{in_flight} in flight");
+    row(
+        "jobs/s of the ceiling client, best",
+        &format!("{best:.0}"),
+        &beside,
+        "",
+    );
+    let ratio = rate / best;
+    let bar = bar(ratio >= BAR_CEILING, &format!("at least {BAR_CEILING}"));
+    row("share of the ceiling", &format!("{ratio:.2}"), "", &bar);
+}
+
+/// The best rate of the ceiling client in any round, and its number in flight.
+fn best(ceiling: &[[f64; 3]]) -> (f64, usize) {
+    let all = ceiling
+        .iter()
+        .flat_map(|rates| rates.iter().copied().zip(IN_FLIGHT));
+    all.fold(
+        (0.0, 0),
+        |best, next| if next.0 > best.0 { next } else { best },
+    )
+}
+
+fn memory(figures: &Figures) {
+    let jobs = figures.jobs;
+    let line = |name: &str, bytes: u64, beside: &str, most: f64| {
+        let mebibytes = mebibytes(bytes);
+        let bar = bar(mebibytes <= most, &format!("at most {most} MiB"));
+        row(name, &format!("{mebibytes:.1}"), beside, &bar);
+    };
+    let live = format!("operator resident, {jobs} live jobs, MiB");
+    line(&live, figures.operator, "", BAR_OPERATOR);
+    let (fresh, used) = (figures.fresh, figures.used);
+    let beside = |bytes| format!("{:.1} before any job", mebibytes(bytes));
+    line(
+        "agent resident, idle after all rounds, MiB",
+        used.agent,
+        &beside(fresh.agent),
+        BAR_AGENT,
+    );
+    line(
+        "spawner resident, idle, MiB",
+        used.spawner,
+        &beside(fresh.spawner),
+        BAR_SPAWNER,
+    );
+    let helpers = format!("{:.1}", mebibytes(used.helpers));
+    row("its workers and network maker, together", &helpers, "", "");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn bar(met: bool, bar: &str) -> String {
+    format!("{bar}: {}", if met { "met" } else { "not met" })
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints")]
+fn row(name: &str, measured: &str, beside: &str, bar: &str) {
+    println!("{name:<44} {measured:>12}  {beside:<22} {bar}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_rate_of_all_rounds_is_the_ceiling() {
+        assert_eq!(best(&[[1.0, 5.0, 3.0], [2.0, 4.0, 6.0]]), (6.0, 32));
+    }
+}

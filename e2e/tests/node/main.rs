@@ -1,0 +1,26 @@
+//! Every test that needs Pods that run: one file a behaviour, on real kubelets beside a control plane of its own.
+
+mod cleanup;
+mod images;
+mod pods;
+mod two_nodes;
+
+use std::process::ExitCode;
+
+use evaljob_e2e::control_plane::Options;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = Options {
+        audit: false,
+        nodes: 2,
+    };
+    evaljob_e2e::suite::run(
+        options,
+        [
+            images::tests(),
+            pods::tests(),
+            cleanup::tests(),
+            two_nodes::tests(),
+        ],
+    )
+}

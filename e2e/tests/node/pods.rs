@@ -1,0 +1,218 @@
+//! The product's images run on a kubelet; the agent's sandbox holds in a Pod with six capabilities.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use evaljob_e2e::images::Image;
+use evaljob_e2e::note::note;
+use evaljob_e2e::wait::{self, Seen};
+use evaljob_e2e::{Case, product_images, programs, trials};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::Api;
+use kube::api::PostParams;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the agent's container has, and nothing more.
+const CAPABILITIES: [&str; 6] = [
+    "SYS_ADMIN",
+    "SETUID",
+    "SETGID",
+    "DAC_OVERRIDE",
+    "CHOWN",
+    "FOWNER",
+];
+
+/// Those of them whose loss every job meets.
+const MISSED_BY_EVERY_JOB: [&str; 4] = ["SYS_ADMIN", "SETUID", "SETGID", "DAC_OVERRIDE"];
+
+pub(crate) fn tests() -> Vec<Trial> {
+    trials![
+        the_operator_starts_in_an_empty_image_as_nobody,
+        doctor_is_green_in_a_pod_with_six_capabilities,
+        the_smallest_job_is_judged_in_a_pod,
+        without_any_one_of_four_capabilities_no_job_runs,
+    ]
+}
+
+async fn the_operator_starts_in_an_empty_image_as_nobody(case: Case) -> Result<()> {
+    import(&case, &product_images::operator()?).await?;
+    let image = product_images::reference("evaljob-operator", product_images::TAG);
+    let security = json!({
+        "runAsNonRoot": true,
+        "readOnlyRootFilesystem": true,
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let container = json!({
+        "name": "operator", "image": image, "imagePullPolicy": "Never",
+        "args": ["--version"], "securityContext": security,
+    });
+    let log = run(&case, "operator", json!({"containers": [container]})).await?;
+    ensure!(log.starts_with("evaljob-operator "), "{log}");
+    Ok(())
+}
+
+async fn doctor_is_green_in_a_pod_with_six_capabilities(case: Case) -> Result<()> {
+    toolbox(&case).await?;
+    let arguments = ["doctor", "--allow-cgroup-v1", "--rootfs", "/toolbox"];
+    let log = run(&case, "doctor", agent_pod(&arguments)).await?;
+    ensure!(log.ends_with("jobs run here\n"), "{log}");
+    Ok(())
+}
+
+async fn the_smallest_job_is_judged_in_a_pod(case: Case) -> Result<()> {
+    toolbox(&case).await?;
+    example(&case, "hello.yaml").await?;
+    let log = run(&case, "hello", job_pod("hello.yaml")?).await?;
+    let line: Value = serde_json::from_str(&log).with_context(|| log.clone())?;
+    assert_eq!(line["status"]["verdict"], "Accepted", "{log}");
+    Ok(())
+}
+
+async fn without_any_one_of_four_capabilities_no_job_runs(case: Case) -> Result<()> {
+    toolbox(&case).await?;
+    // With a step: what it leaves is owned by the run and lies below each test.
+    example(&case, "c-compile-and-test.yaml").await?;
+    let whole = run(&case, "whole", job_pod("c-compile-and-test.yaml")?).await?;
+    ensure!(whole.contains("Accepted"), "{whole}");
+    let runs = MISSED_BY_EVERY_JOB.map(|missing| {
+        let case = case.clone();
+        async move {
+            let mut pod = job_pod("c-compile-and-test.yaml")?;
+            let left: Vec<&str> = CAPABILITIES
+                .into_iter()
+                .filter(|capability| *capability != missing)
+                .collect();
+            pod["containers"][0]["securityContext"]["capabilities"]["add"] = left.into();
+            let name = missing.to_lowercase().replace('_', "-");
+            let (phase, log) = end(&case, &format!("no-{name}"), pod).await?;
+            anyhow::Ok(format!("{missing}: {phase} {}", log.trim_end()))
+        }
+    });
+    let ends = futures::future::try_join_all(runs).await?;
+    let harmless: Vec<&String> = ends
+        .iter()
+        .filter(|end| !end.contains(": Failed ") || !end.contains("InfrastructureError"))
+        .collect();
+    ensure!(harmless.is_empty(), "not missed: {harmless:#?}");
+    Ok(())
+}
+
+/// An example as a ConfigMap, for [`job_pod`].
+async fn example(case: &Case, file: &str) -> Result<()> {
+    let path = programs::checkout("examples").join(file);
+    let path = path.to_str().context("a path that is not text")?;
+    case.kubectl()
+        .ok(&["create", "configmap", "manifests", "--from-file", path])
+        .await
+        .map(drop)
+}
+
+/// The agent's Pod with `evaljob-agent run` of an example.
+fn job_pod(file: &str) -> Result<Value> {
+    let path = format!("/manifests/{file}");
+    let arguments = [
+        "run",
+        "--allow-cgroup-v1",
+        "--rootfs",
+        "/toolbox",
+        "-o",
+        "json",
+        "-f",
+        &path,
+    ];
+    let mut pod = agent_pod(&arguments);
+    let volume = json!({"name": "manifests", "configMap": {"name": "manifests"}});
+    let mount = json!({"name": "manifests", "mountPath": "/manifests"});
+    append(&mut pod["volumes"], volume)?;
+    append(&mut pod["containers"][0]["volumeMounts"], mount)?;
+    Ok(pod)
+}
+
+fn append(list: &mut Value, item: Value) -> Result<()> {
+    list.as_array_mut().context("not a list")?.push(item);
+    Ok(())
+}
+
+/// The agent in a Pod as the chart makes it: six capabilities, no other privilege, nothing writable but /tmp.
+fn agent_pod(arguments: &[&str]) -> Value {
+    let security = json!({
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"], "add": CAPABILITIES},
+        "seccompProfile": {"type": "Unconfined"},
+    });
+    let container = json!({
+        "name": "agent",
+        "image": product_images::reference("evaljob-agent", product_images::TOOLBOX_TAG),
+        "imagePullPolicy": "Never",
+        "args": arguments,
+        "securityContext": security,
+        "resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    });
+    json!({"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]})
+}
+
+async fn toolbox(case: &Case) -> Result<()> {
+    let directory = programs::build_toolbox()?;
+    import(case, &product_images::agent_toolbox(&directory)?).await
+}
+
+pub(crate) async fn import(case: &Case, image: &Image) -> Result<()> {
+    let start = Instant::now();
+    for node in case.cluster().nodes() {
+        node.import(image).await?;
+    }
+    note(&format!(
+        "import of {}: {:.1} s",
+        image.reference,
+        start.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// Waits for what every Pod of the namespace needs.
+pub(crate) async fn account(case: &Case) -> Result<()> {
+    let accounts = Api::<ServiceAccount>::namespaced(case.client(), case.namespace());
+    wait::until("the namespace's account", PATIENCE, || async {
+        Ok(Seen::some(accounts.get_opt("default").await?, "none"))
+    })
+    .await
+    .map(drop)
+}
+
+/// Runs a Pod to its end; returns the log of its only container, and fails where it does not end with 0.
+async fn run(case: &Case, name: &str, spec: Value) -> Result<String> {
+    let (phase, log) = end(case, name, spec).await?;
+    if phase != "Succeeded" {
+        bail!("Pod {name} {phase}: {log}");
+    }
+    Ok(log)
+}
+
+/// Runs a Pod to its end; returns its phase and the log of its only container.
+async fn end(case: &Case, name: &str, spec: Value) -> Result<(String, String)> {
+    account(case).await?;
+    let mut pod = json!({"metadata": {"name": name}, "spec": spec});
+    pod["spec"]["restartPolicy"] = "Never".into();
+    pod["spec"]["automountServiceAccountToken"] = false.into();
+    let pod: Pod = serde_json::from_value(pod)?;
+    let pods = Api::<Pod>::namespaced(case.client(), case.namespace());
+    pods.create(&PostParams::default(), &pod).await?;
+    let phase = wait::until(&format!("the end of Pod {name}"), PATIENCE, || async {
+        let status = pods.get(name).await?.status.unwrap_or_default();
+        let phase = status.phase.clone().unwrap_or_default();
+        Ok(if phase == "Succeeded" || phase == "Failed" {
+            Seen::Yes(phase)
+        } else {
+            Seen::NotYet(serde_json::to_string(&status)?)
+        })
+    })
+    .await?;
+    let log = case.kubectl().ok(&["logs", name]).await?;
+    Ok((phase, log))
+}

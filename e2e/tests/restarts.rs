@@ -1,0 +1,183 @@
+//! An operator that ends and comes back: nothing is lost, nothing runs twice, nothing is written twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use evaljob_e2e::audit::Audit;
+use evaljob_e2e::barrier::Barrier;
+use evaljob_e2e::installation::Installation;
+use evaljob_e2e::wait::{self, Seen};
+use evaljob_e2e::{Case, trials_alone};
+use futures::{StreamExt, TryStreamExt};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    trials_alone![
+        queued_jobs_outlive_five_restarts_and_finished_ones_are_left_alone,
+        a_hundred_runs_outlive_a_killed_operator,
+    ]
+}
+
+/// Longest for any of these.
+const PATIENCE: Duration = Duration::from_secs(120);
+const QUEUED: usize = 200;
+const RUNNING: usize = 100;
+
+async fn queued_jobs_outlive_five_restarts_and_finished_ones_are_left_alone(
+    case: Case,
+) -> Result<()> {
+    let mut installation = Installation::start(&case).await?;
+    let audit = case.audit()?;
+    let spec = json!({"command": ["sleep", "0.1"], "tests": [{"name": "1", "expectedStdout": ""}]});
+    create_all(
+        &case,
+        (0..QUEUED).map(|number| (format!("j{number}"), spec.clone())),
+    )
+    .await?;
+    let _agent = installation
+        .agent(&format!("{}-n1", case.namespace()), 4)
+        .await?;
+    for restart in 1..=5 {
+        let stored = written(&case, &audit, restart * QUEUED / 8).await?;
+        installation.operator().terminate(PATIENCE).await?;
+        ensure!(
+            stored < QUEUED,
+            "restart {restart} came after the last result"
+        );
+        installation.start_operator_again().await?;
+    }
+    written(&case, &audit, QUEUED).await?;
+    let jobs = case.jobs().list(&ListParams::default()).await?;
+    assert_eq!(jobs.items.len(), QUEUED);
+    for job in &jobs {
+        let status = &job.data["status"];
+        assert_eq!(status["verdict"], "Accepted", "{status}");
+        assert_eq!(status["attempt"], 1, "{status}");
+    }
+    let versions = |jobs: &[kube::core::DynamicObject]| -> BTreeMap<_, _> {
+        jobs.iter()
+            .map(|job| (job.name_any(), job.resource_version()))
+            .collect()
+    };
+    // One more restart: what has a verdict is not touched, and a new job runs.
+    installation.operator().terminate(PATIENCE).await?;
+    installation.start_operator_again().await?;
+    case.create("new", json!({"command": ["true"]})).await?;
+    case.verdict("new", PATIENCE).await?;
+    let selector = ListParams::default().fields("metadata.name!=new");
+    let later = case.jobs().list(&selector).await?;
+    assert_eq!(versions(&later.items), versions(&jobs.items));
+    each_written(&case, &audit, 1)
+}
+
+async fn a_hundred_runs_outlive_a_killed_operator(case: Case) -> Result<()> {
+    let mut installation = Installation::start(&case).await?;
+    let barrier = Barrier::new(&case, &["away", "back"])?;
+    installation.give_agents(barrier.agent_arguments());
+    let slots = u32::try_from(RUNNING)?;
+    let _agent = installation
+        .agent(&format!("{}-n1", case.namespace()), slots)
+        .await?;
+    let audit = case.audit()?;
+    let job = |number: usize| {
+        let name = if number.is_multiple_of(2) {
+            "away"
+        } else {
+            "back"
+        };
+        (format!("j{number}"), barrier.job(name))
+    };
+    create_all(&case, (0..RUNNING).map(job)).await?;
+    // Each is shown as running, which is its first write.
+    written(&case, &audit, RUNNING).await?;
+    assert_eq!(barrier.waiting("away")?.len(), RUNNING / 2);
+    assert_eq!(barrier.waiting("back")?.len(), RUNNING / 2);
+    installation.operator().kill().await?;
+    // One half ends while nobody takes results, the other after the operator is back.
+    barrier.open("away")?;
+    wait::until("the first half to end", PATIENCE, || async {
+        let left = barrier.waiting("away")?.len();
+        Ok(if left == 0 {
+            Seen::Yes(())
+        } else {
+            Seen::NotYet(format!("{left} run"))
+        })
+    })
+    .await?;
+    installation.start_operator_again().await?;
+    assert_eq!(
+        barrier.waiting("back")?.len(),
+        RUNNING / 2,
+        "runs ended with the operator"
+    );
+    barrier.open("back")?;
+    for number in 0..RUNNING {
+        let job = case.verdict(&format!("j{number}"), PATIENCE).await?;
+        let status = &job.data["status"];
+        assert_eq!(status["verdict"], "Completed", "{status}");
+        assert_eq!(status["attempt"], 1, "{status}");
+        let failures = status["infrastructureFailures"].as_i64().unwrap_or(0);
+        assert_eq!(failures, 0, "{status}");
+    }
+    written(&case, &audit, 2 * RUNNING).await?;
+    each_written(&case, &audit, 2)
+}
+
+/// Creates jobs, some at a time.
+async fn create_all(case: &Case, jobs: impl Iterator<Item = (String, Value)>) -> Result<()> {
+    futures::stream::iter(jobs)
+        .map(|(name, spec)| async move { case.create(&name, spec).await })
+        .buffer_unordered(16)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+        .map_err(Into::into)
+}
+
+/// Waits until this many statuses of the test's jobs are stored; how many there are.
+async fn written(case: &Case, audit: &Audit, count: usize) -> Result<usize> {
+    wait::until(&format!("{count} stored statuses"), PATIENCE, || async {
+        let stored: usize = writes(case, audit)?
+            .values()
+            .map(|(stored, _)| stored)
+            .sum();
+        Ok(if stored >= count {
+            Seen::Yes(stored)
+        } else {
+            Seen::NotYet(format!("{stored}"))
+        })
+    })
+    .await
+}
+
+/// Each job had exactly so many statuses stored, none refused, and nobody read it one by one.
+fn each_written(case: &Case, audit: &Audit, count: usize) -> Result<()> {
+    for (name, (stored, other)) in writes(case, audit)? {
+        ensure!(stored == count, "{name}: {stored} statuses stored");
+        ensure!(other.is_empty(), "{name}: {other:?}");
+    }
+    Ok(())
+}
+
+/// What the operator asked for each job: stored statuses, and other requests.
+fn writes(case: &Case, audit: &Audit) -> Result<BTreeMap<String, (usize, Vec<String>)>> {
+    let mut jobs: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
+    for request in audit.requests()? {
+        if request.namespace != case.namespace() || !request.user.ends_with(":evaljob-operator") {
+            continue;
+        }
+        let (stored, other) = jobs.entry(request.name).or_default();
+        if request.verb == "patch" && request.resource == "evaljobs/status" && request.code == 200 {
+            *stored += 1;
+        } else {
+            other.push(format!(
+                "{} {} {}",
+                request.verb, request.resource, request.code
+            ));
+        }
+    }
+    Ok(jobs)
+}
