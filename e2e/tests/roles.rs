@@ -213,12 +213,14 @@ async fn the_roles_grant_what_the_operator_does(case: Case) -> Result<()> {
     .await
 }
 
-/// An agent without a root file system, started twice: an event on its Pod, and a second of the same kind.
+/// An agent without a root file system, then with one, then without: an event on its Pod, and a second of its kind.
 async fn warn_twice(case: &Case, installation: &Installation) -> Result<()> {
     let pod = AgentPod::create(case.cluster(), "unfit").await?;
     let token = pod.write_token("evaljob-operator").await?;
     let ca = installation.ca();
-    for again in 0..2 {
+    let events = Api::<Event>::namespaced(case.client(), SYSTEM_NAMESPACE);
+    // There is no directory /nowhere.
+    for (start, rootfs) in ["/nowhere", "/", "/nowhere"].iter().enumerate() {
         let arguments = [
             OsStr::new("--operator=127.0.0.1:7443"),
             OsStr::new("--operator-ca"),
@@ -226,21 +228,26 @@ async fn warn_twice(case: &Case, installation: &Installation) -> Result<()> {
             OsStr::new("--token-file"),
             token.as_os_str(),
             OsStr::new("--node-name=unfit"),
-            // There is no such directory, whatever cgroups the machine has.
-            OsStr::new("--rootfs=/nowhere"),
+            OsStr::new("--allow-cgroup-v1"),
+            OsStr::new("--rootfs"),
+            OsStr::new(rootfs),
         ];
-        let _agent = product::start_agent(case, &format!("unfit-{again}"), &arguments)?;
-        let events = Api::<Event>::namespaced(case.client(), SYSTEM_NAMESPACE);
-        wait::until("an event on the agent's Pod", SOON, || async {
+        let _agent = product::start_agent(case, &format!("unfit-{start}"), &arguments)?;
+        wait::until("the operator to take notice", SOON, || async {
+            if *rootfs == "/" {
+                let page = installation.metrics().await?;
+                let fit = page.contains("evaljob_operator_agents_unfit 0");
+                let connected = page.contains("evaljob_operator_agents_connected 1");
+                return Ok(Seen::some((fit && connected).then_some(()), "unfit"));
+            }
             let all = events.list(&ListParams::default()).await?;
             let own = all.iter().filter(|event| {
-                let regarding = event.regarding.as_ref().and_then(|pod| pod.name.as_deref());
-                regarding == Some(pod.pod())
+                let regarding = event.regarding.as_ref();
+                regarding.and_then(|object| object.name.as_deref()) == Some(pod.pod())
                     && event.reason.as_deref() == Some("NodeCannotEnforce")
-                    && (event.series.is_some() || again == 0)
+                    && (start == 0 || event.series.is_some())
             });
-            let seen = own.count() > 0;
-            Ok(Seen::some(seen.then_some(()), "no event"))
+            Ok(Seen::some((own.count() > 0).then_some(()), "no event"))
         })
         .await?;
     }
