@@ -111,7 +111,7 @@ impl Options {
     #[must_use]
     pub fn certificate(&self, client: &Client) -> Source {
         if let (Some(secret), Some(config_map)) = (&self.tls_secret, &self.tls_ca_config_map) {
-            return Source::Shared(Shared {
+            return Source::Shared(Box::new(Shared {
                 secrets: Api::namespaced(client.clone(), &self.lease_namespace),
                 config_maps: Api::namespaced(client.clone(), &self.lease_namespace),
                 secret: secret.clone(),
@@ -122,7 +122,7 @@ impl Options {
                     certificate: self.tls_certificate_life,
                     overlap: self.tls_overlap,
                 },
-            });
+            }));
         }
         match (&self.tls_cert_file, &self.tls_key_file) {
             (Some(certificate), Some(key)) => Source::Files {

@@ -55,7 +55,7 @@ pub enum Source {
         names: Vec<String>,
     },
     /// A CA of our own in a Secret.
-    Shared(Shared),
+    Shared(Box<Shared>),
 }
 
 /// Why there is no certificate.

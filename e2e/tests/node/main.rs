@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod images;
+mod install;
 mod pods;
 mod two_nodes;
 
@@ -18,6 +19,7 @@ fn main() -> anyhow::Result<ExitCode> {
         options,
         [
             images::tests(),
+            install::tests(),
             pods::tests(),
             cleanup::tests(),
             two_nodes::tests(),
