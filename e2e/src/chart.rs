@@ -220,7 +220,7 @@ mod tests {
                 ("i.j", "\"\"", "J"),
             ]
         );
-        assert!(documented("a:\n  b: 1\n").is_err());
+        documented("a:\n  b: 1\n").unwrap_err();
         Ok(())
     }
 }
