@@ -114,7 +114,7 @@ fn node_directory() {
 }
 
 fn slots() {
-    for slots in [0, 1025, u32::MAX] {
+    for slots in [0, 4097, u32::MAX] {
         says(
             &refused(pool::host(slots)),
             Layer::Spawner,
