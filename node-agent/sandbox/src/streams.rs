@@ -94,10 +94,14 @@ impl<'w, 'a> Streams<'w, 'a> {
                     },
                 }
             }
-            if self.stdout_bytes + self.stderr_bytes > self.limit {
+            if self.is_over() {
                 self.order(Breach::Output);
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stdout_bytes + self.stderr_bytes > self.limit
     }
 
     fn wait(&self) -> Result<Vec<Source>, SandboxError> {
@@ -112,7 +116,8 @@ impl<'w, 'a> Streams<'w, 'a> {
             (Source::Stdout, &self.stdout),
             (Source::Stderr, &self.stderr),
         ] {
-            if let Some(fd) = fd {
+            // Over its limit a run is being killed and may write no more than its pipes hold; `finish` reads that.
+            if let Some(fd) = fd.as_ref().filter(|_| !self.is_over()) {
                 watch(source, fd.as_fd(), PollFlags::IN);
             }
         }
