@@ -1,6 +1,6 @@
 //! The chart as Helm renders it: `charts/evaljob` of the checkout.
 //!
-//! In: values files and single values. Out: manifests as text or as objects; Helm's refusals. No cluster is asked.
+//! In: values files and single values. Out: manifests as text or as objects; Helm's refusals. Rendering asks no cluster.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::case::Case;
 use crate::cluster::SYSTEM_NAMESPACE;
 use crate::kubectl::Output;
 use crate::programs;
@@ -38,6 +39,17 @@ pub async fn helm(arguments: &[&str]) -> Result<Output> {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// Runs helm against a test's cluster; its own failure is in the output.
+///
+/// # Errors
+/// Helm cannot be started.
+pub async fn helm_in(case: &Case, arguments: &[&str]) -> Result<Output> {
+    let kubeconfig = case.cluster().kubeconfig().display().to_string();
+    let mut all = vec!["--kubeconfig", &kubeconfig];
+    all.extend(arguments);
+    helm(&all).await
 }
 
 /// `helm template` of the chart in the system namespace, with more arguments.

@@ -1,14 +1,12 @@
 //! Alerts and dashboard speak of metrics that operator and agent have.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use evaljob_e2e::agent_pod::AgentPod;
 use evaljob_e2e::installation::{self, Installation};
-use evaljob_e2e::{Case, chart, product, programs, trials, trials_alone};
+use evaljob_e2e::{Case, chart, programs, trials, trials_alone};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -21,21 +19,9 @@ pub(crate) fn tests() -> Vec<Trial> {
 const PAGES: &str = "127.0.0.1:8081";
 
 async fn every_metric_of_alerts_and_dashboard_exists(case: Case) -> Result<()> {
-    let installation = Installation::start(&case).await?;
-    let pod = AgentPod::create(case.cluster(), "monitoring").await?;
-    let token = pod.write_token("evaljob-operator").await?;
-    let ca = installation.ca();
-    let arguments = [
-        OsStr::new("--operator=127.0.0.1:7443"),
-        OsStr::new("--operator-ca"),
-        ca.as_os_str(),
-        OsStr::new("--token-file"),
-        token.as_os_str(),
-        OsStr::new("--node-name=monitoring"),
-        OsStr::new("--allow-cgroup-v1"),
-        OsStr::new("--metrics-listen=127.0.0.1:8081"),
-    ];
-    let _agent = product::start_agent(&case, "agent", &arguments)?;
+    let mut installation = Installation::start(&case).await?;
+    installation.give_agents(["--metrics-listen".to_owned(), PAGES.to_owned()]);
+    let _agent = installation.agent("monitoring", 1).await?;
     // A counter by verdict is there with the first verdict.
     case.create("job", json!({"command": ["true"]})).await?;
     case.verdict("job", Duration::from_secs(60)).await?;

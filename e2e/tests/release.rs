@@ -42,7 +42,7 @@ async fn a_release_is_the_only_one_and_leaves_crd_and_jobs_behind(case: Case) ->
 
     case.create("kept", json!({"command": ["true"]})).await?;
     accepted(
-        run(
+        chart::helm_in(
             &case,
             &["uninstall", chart::RELEASE, "-n", SYSTEM_NAMESPACE],
         )
@@ -61,7 +61,7 @@ async fn a_release_is_the_only_one_and_leaves_crd_and_jobs_behind(case: Case) ->
     accepted(helm(&case, "install", chart::RELEASE, SYSTEM_NAMESPACE).await?)?;
     case.jobs().get("kept").await.context("the job is gone")?;
     accepted(
-        run(
+        chart::helm_in(
             &case,
             &["uninstall", chart::RELEASE, "-n", SYSTEM_NAMESPACE],
         )
@@ -84,14 +84,7 @@ async fn helm(case: &Case, verb: &str, release: &str, namespace: &str) -> Result
         "--set=operator.replicas=0",
         "--set-string=agent.nodeSelector.nowhere=true",
     ];
-    run(case, &arguments).await
-}
-
-async fn run(case: &Case, arguments: &[&str]) -> Result<Output> {
-    let kubeconfig = case.cluster().kubeconfig().display().to_string();
-    let mut all = vec!["--kubeconfig", &kubeconfig];
-    all.extend(arguments);
-    chart::helm(&all).await
+    chart::helm_in(case, &arguments).await
 }
 
 fn accepted(output: Output) -> Result<()> {

@@ -42,7 +42,7 @@ async fn a_release_judges_and_hostile_programs_stay_inside(case: Case) -> Result
         "helm install to the first verdict: {seconds:.1} s"
     ));
 
-    let test = run(
+    let test = chart::helm_in(
         &case,
         &[
             "test",
@@ -67,7 +67,7 @@ async fn a_release_judges_and_hostile_programs_stay_inside(case: Case) -> Result
     );
 
     accepted(
-        run(
+        chart::helm_in(
             &case,
             &[
                 "uninstall",
@@ -103,14 +103,7 @@ async fn install(case: &Case) -> Result<Output> {
         "--set=agent.resources.requests.cpu=100m",
     ];
     arguments.extend(images.iter().map(String::as_str));
-    run(case, &arguments).await
-}
-
-async fn run(case: &Case, arguments: &[&str]) -> Result<Output> {
-    let kubeconfig = case.cluster().kubeconfig().display().to_string();
-    let mut all = vec!["--kubeconfig", &kubeconfig];
-    all.extend(arguments);
-    chart::helm(&all).await
+    chart::helm_in(case, &arguments).await
 }
 
 /// What the release's Pods say.
