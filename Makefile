@@ -93,7 +93,7 @@ binaries:
 .PHONY: test-rust
 test-rust: cluster toolbox binaries ## unit tests, the sandbox, and end to end on a real API server
 	$(call say,tests of all crates)
-	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --no-fail-fast
 
 .PHONY: test-sandbox
 test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc container
