@@ -30,7 +30,7 @@ demo: deps cluster ## a real API server, operator and agent judge examples and 3
 	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
 
 .PHONY: test
-test: deps check cluster test-rust test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
+test: deps check cluster test-rust test-mutation test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
 
 .PHONY: deps
 deps: ## the Debian packages that are missing, by apt-get
@@ -98,6 +98,14 @@ test-rust: cluster toolbox binaries ## unit tests, the sandbox, and end to end o
 .PHONY: test-sandbox
 test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc container
 	@$(CARGO) test -q --workspace --test sandbox --test cgroup_v1
+
+# Compiled apart, so that no binary of the product can come to have the feature; that none has it is looked at.
+.PHONY: test-mutation
+test-mutation: binaries ## parts of the protection left out one by one: for each some case goes red
+	$(call say,without each part of the protection)
+	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- without
+	@grep -q EVALJOB_LEAVE_OUT $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature" >&2; exit 1; }
+	@! grep -l EVALJOB_LEAVE_OUT $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
 
 .PHONY: test-e2e
 test-e2e: cluster binaries ## the end-to-end tests alone

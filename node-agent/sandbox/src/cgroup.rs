@@ -40,6 +40,7 @@ pub use prep::PrivateMounts;
 pub use quota::cpus;
 
 use crate::facts::CgroupVersion;
+use crate::mutation::{Part, keeps};
 use crate::plan::{RunKind, RunLimits};
 
 /// The cgroups of one spawner, made at its start and removed at its end.
@@ -116,7 +117,12 @@ impl Entry<'_> {
     /// errno. The child must exit.
     #[expect(unsafe_code, reason = "unshare is unsafe for its FILES flag")]
     pub fn enter(self) -> Result<(), Errno> {
-        self.tasks.iter().try_for_each(|tasks| tasks.write("0"))?;
+        if keeps(Part::CgroupEntry) {
+            self.tasks.iter().try_for_each(|tasks| tasks.write("0"))?;
+        }
+        if !keeps(Part::CgroupNamespace) {
+            return Ok(());
+        }
         // SAFETY: NEWCGROUP changes only how paths of cgroups are shown.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
     }

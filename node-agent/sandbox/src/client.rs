@@ -29,6 +29,8 @@ const SPAWNER: &str = "evaljob-spawner";
 /// Becomes the spawner or the launcher, and never returns, where this process was started as one. The first call of
 /// `main`.
 pub fn maybe_become_spawner() {
+    #[cfg(feature = "mutation")]
+    crate::mutation::learn();
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     if arguments.len() > 0 {

@@ -19,6 +19,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::cgroup::Entry;
 use crate::job::Job;
 use crate::lockdown::capabilities;
+use crate::mutation::{Part, keeps};
 use crate::rootfs::RunRoot;
 use crate::seccomp::Filter;
 use crate::stage::{At, Failure, Stage};
@@ -88,13 +89,17 @@ impl Init<'_> {
             .at(Stage::Handover, 0)?;
         self.cgroup.enter().at(Stage::Cgroup, 0)?; // what is allocated from here on is the run's
         rustix::process::umask(Mode::empty());
-        move_into_link_name_space(self.network, Some(LinkNameSpaceType::Network))
-            .at(Stage::Network, 0)?;
+        if keeps(Part::NetworkNamespace) {
+            move_into_link_name_space(self.network, Some(LinkNameSpaceType::Network))
+                .at(Stage::Network, 0)?;
+        }
         let [work, tmp] = self.root.mount()?;
         rustix::system::sethostname(b"job").at(Stage::Handover, 1)?;
         send_directories(self.report, [work.as_fd(), tmp.as_fd()]).at(Stage::Handover, 2)?;
         let mapped = rustix::event::eventfd(0, EventfdFlags::CLOEXEC).at(Stage::Handover, 3)?;
-        let flags = libc::CLONE_NEWUSER as u64 | CLONE_CLEAR_SIGHAND;
+        let own_user = keeps(Part::UserNamespace);
+        let user = if own_user { libc::CLONE_NEWUSER } else { 0 };
+        let flags = u64::from(user.unsigned_abs()) | CLONE_CLEAR_SIGHAND;
         let job = match sys::clone3(flags, false, None).at(Stage::JobClone, 0)? {
             Forked::Child => self.job.run(mapped.as_fd(), self.error),
             Forked::Parent { pid, .. } => pid,
@@ -103,8 +108,10 @@ impl Init<'_> {
         if job != 2 {
             return Err(Failure::new(Stage::JobClone, Errno::SRCH, 1));
         }
-        write_file(c"/proc/2/gid_map", self.id_map).at(Stage::IdMap, 0)?;
-        write_file(c"/proc/2/uid_map", self.id_map).at(Stage::IdMap, 1)?;
+        if own_user {
+            write_file(c"/proc/2/gid_map", self.id_map).at(Stage::IdMap, 0)?;
+            write_file(c"/proc/2/uid_map", self.id_map).at(Stage::IdMap, 1)?;
+        }
         rustix::io::write(&mapped, &1u64.to_ne_bytes()).at(Stage::IdMap, 2)?;
         self.lock_down().at(Stage::InitLockdown, 0)?;
         let death = loop {
@@ -121,12 +128,22 @@ impl Init<'_> {
 
     /// Gives up everything but waiting and writing one report on descriptor 0.
     fn lock_down(&self) -> Result<(), Errno> {
+        // Taking another fsuid did it already; this does not depend on how its parent works.
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-        capabilities::clear()?;
-        rustix::thread::set_no_new_privs(true)?;
+        if keeps(Part::InitCapabilities) {
+            capabilities::clear()?;
+        }
+        if keeps(Part::InitNoNewPrivs) {
+            rustix::thread::set_no_new_privs(true)?;
+        }
         duplicate(self.report, 0)?;
-        sys::close_from(1)?;
-        sys::seccomp_filter(self.filter.program())
+        if keeps(Part::InitDescriptors) {
+            sys::close_from(1)?;
+        }
+        if keeps(Part::InitFilter) {
+            sys::seccomp_filter(self.filter.program())?;
+        }
+        Ok(())
     }
 }
 

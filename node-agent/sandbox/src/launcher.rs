@@ -107,9 +107,11 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 
 /// This binary again as `name`, with `socket` as its standard input and nothing of our environment.
 pub(crate) fn again(name: &str, socket: OwnedFd) -> Result<Child, SandboxError> {
-    Command::new("/proc/self/exe")
-        .arg0(name)
-        .env_clear()
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(name).env_clear();
+    #[cfg(feature = "mutation")]
+    crate::mutation::inherit(&mut command);
+    command
         .current_dir("/")
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())

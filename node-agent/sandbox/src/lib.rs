@@ -25,6 +25,10 @@ mod job;
 mod launcher;
 mod lockdown;
 mod memfile;
+#[cfg(feature = "mutation")]
+pub mod mutation;
+#[cfg(not(feature = "mutation"))]
+mod mutation;
 mod netns;
 pub mod plan;
 mod privileges;

@@ -25,6 +25,7 @@ pub(crate) mod seccomp;
 mod tests;
 
 use crate::error::SandboxError;
+use crate::mutation::{Part, keeps};
 use crate::plan::RunPlan;
 use crate::readback::Observed;
 use crate::stage::Failure;
@@ -69,12 +70,23 @@ impl<'a> Lockdown<'a> {
     ) -> Result<(), Failure> {
         self.identity.apply()?;
         between()?;
-        self.landlock.apply()?;
-        self.floor.apply()?;
-        self.rlimits.apply()?;
+        if keeps(Part::Landlock) {
+            self.landlock.apply()?;
+        }
+        if keeps(Part::Floor) {
+            self.floor.apply()?;
+        }
+        if keeps(Part::Rlimits) {
+            self.rlimits.apply()?;
+        }
         self.capabilities.apply()?;
-        self.fds.apply()?;
-        self.seal.apply()
+        if keeps(Part::Descriptors) {
+            self.fds.apply()?;
+        }
+        if keeps(Part::Profile) {
+            self.seal.apply()?;
+        }
+        Ok(())
     }
 
     /// Compares the sealed child with the plan, in the parent.

@@ -13,6 +13,7 @@ use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
 use crate::error::SandboxError;
 use crate::memfile;
+use crate::mutation::{Part, keeps};
 use crate::plan::{FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind};
 use crate::run::Setting;
 use crate::stage::{At, Failure, Stage};
@@ -86,7 +87,7 @@ impl<'a> RunRoot<'a> {
         self.image().at(Stage::Image, 0)?;
         for (index, volume) in (0u32..).zip(&self.tree.volumes) {
             let mut flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
-            if !volume.executable {
+            if !volume.executable && keeps(Part::VolumeNoExec) {
                 flags |= MountFlags::NOEXEC;
             }
             rustix::mount::mount(
@@ -103,22 +104,25 @@ impl<'a> RunRoot<'a> {
             judge.mount()?;
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        rustix::mount::mount(
-            c"proc",
-            c"/proc",
-            c"proc",
-            flags,
-            c"subset=pid,hidepid=invisible",
-        )
-        .at(Stage::Proc, 0)?;
-        rustix::mount::unmount(c"/.p", UnmountFlags::DETACH).at(Stage::Detach, 0)?;
+        let flags = kept(Part::ProcFlags, flags);
+        let options = match (keeps(Part::ProcSubset), keeps(Part::ProcHidePid)) {
+            (true, true) => c"subset=pid,hidepid=invisible",
+            (true, false) => c"subset=pid",
+            (false, _) => c"hidepid=invisible",
+        };
+        rustix::mount::mount(c"proc", c"/proc", c"proc", flags, options).at(Stage::Proc, 0)?;
+        if keeps(Part::Detach) {
+            rustix::mount::unmount(c"/.p", UnmountFlags::DETACH).at(Stage::Detach, 0)?;
+        }
         let work = open_directory(CWD, c"/work").at(Stage::Handover, 0)?;
         let tmp = open_directory(CWD, c"/tmp").at(Stage::Handover, 0)?;
         Ok([work, tmp])
     }
 
     fn image(&self) -> Result<(), Errno> {
-        let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+        let flags = kept(Part::ImageReadOnly, MountFlags::RDONLY)
+            | kept(Part::ImageNoSuid, MountFlags::NOSUID)
+            | kept(Part::ImageNoDev, MountFlags::NODEV);
         rustix::mount::mount(
             c"overlay",
             c"/.p/image",
@@ -134,7 +138,8 @@ impl<'a> RunRoot<'a> {
     }
 
     fn workspace(&self) -> Result<(), Failure> {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        let flags = kept(Part::OwnPlacesNoSuid, MountFlags::NOSUID)
+            | kept(Part::OwnPlacesNoDev, MountFlags::NODEV);
         rustix::mount::mount(c"tmpfs", RUN, c"tmpfs", flags, self.options.as_c_str())
             .at(Stage::Workspace, 0)?;
         let run = open_directory(CWD, RUN).at(Stage::Workspace, 1)?;
@@ -178,7 +183,8 @@ impl<'a> RunRoot<'a> {
                     c"lowerdir=/.p/steps/work,upperdir=/.p/run/upper,workdir=/.p/run/overlay,redirect_dir=on",
                 )?;
             } else {
-                show(from, name, target, if executable { 0 } else { ATTR_NOEXEC })?;
+                let data = !executable && keeps(Part::SharedMemoryNoExec);
+                show(from, name, target, if data { ATTR_NOEXEC } else { 0 })?;
             }
         }
         Ok(())
@@ -216,6 +222,15 @@ impl<'a> RunRoot<'a> {
         }
         mounts.push(("/proc".into(), vec!["nosuid", "nodev", "noexec"]));
         mounts
+    }
+}
+
+/// `flags`, unless a test leaves them out.
+fn kept(part: Part, flags: MountFlags) -> MountFlags {
+    if keeps(part) {
+        flags
+    } else {
+        MountFlags::empty()
     }
 }
 
@@ -363,7 +378,10 @@ impl JudgeFiles {
             write_from(place.as_fd(), name, 0o444, content.as_fd(), 0, *size)
                 .at(Stage::Judge, index)?;
         }
-        sys::mount_setattr(place.as_fd(), c"", ATTR_RDONLY).at(Stage::Judge, 5)
+        if keeps(Part::JudgeReadOnly) {
+            sys::mount_setattr(place.as_fd(), c"", ATTR_RDONLY).at(Stage::Judge, 5)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use crate::lockdown::Lockdown;
 use crate::lockdown::identity::{JOB_ID, SECUREBITS};
 use crate::lockdown::landlock::Landlock;
 use crate::lockdown::seal::FILTERS;
+use crate::mutation::{Part, keeps};
 use crate::netns::Networks;
 use crate::plan::{Crew, RunPlan};
 use crate::readback::Expected;
@@ -279,12 +280,17 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 
 /// The namespaces of init. The network namespace is joined, the job's user namespace is made by init.
 fn namespaces() -> u64 {
-    let flags = libc::CLONE_NEWPID
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP;
-    u64::from(flags.unsigned_abs()) | CLONE_CLEAR_SIGHAND
+    const FLAGS: [(Part, libc::c_int); 5] = [
+        (Part::PidNamespace, libc::CLONE_NEWPID),
+        (Part::MountNamespace, libc::CLONE_NEWNS),
+        (Part::IpcNamespace, libc::CLONE_NEWIPC),
+        (Part::UtsNamespace, libc::CLONE_NEWUTS),
+        (Part::CgroupNamespace, libc::CLONE_NEWCGROUP),
+    ];
+    let kept = FLAGS.iter().filter(|(part, _)| keeps(*part));
+    kept.fold(CLONE_CLEAR_SIGHAND, |all, (_, flag)| {
+        all | u64::from(flag.unsigned_abs())
+    })
 }
 
 /// The paths to try for `argv[0]`: itself where it holds a slash, else below each directory of PATH.

@@ -23,6 +23,7 @@ use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use crate::error::{Context, Layer, SandboxError};
 use crate::image::Image;
 use crate::lockdown::landlock::{Access, Rule};
+use crate::mutation::{Part, keeps};
 use crate::plan::{JUDGE, JobPlan, NodeDirectory};
 use crate::sys;
 
@@ -122,8 +123,9 @@ pub(crate) fn build(
         None if job.steps => steps_tree(&private.join("steps"), job.workspace, owner)?,
         None => {}
     }
-    for place in [&private, &at.to_path_buf()] {
-        set_attributes(place, ATTR_RDONLY)?;
+    set_attributes(&private, ATTR_RDONLY)?;
+    if keeps(Part::RootReadOnly) {
+        set_attributes(at, ATTR_RDONLY)?;
     }
     become_root(at)?;
     let shown = image
@@ -219,7 +221,12 @@ fn devices(at: &Path) -> Result<(), SandboxError> {
         let place = at.join("dev").join(device);
         rustix::mount::mount_bind(&host, &place)
             .or_layer(Layer::Rootfs, || format!("bind {}", host.display()))?;
-        set_attributes(&place, ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC)?;
+        let read_only = if keeps(Part::DevicesReadOnly) {
+            ATTR_RDONLY
+        } else {
+            0
+        };
+        set_attributes(&place, read_only | ATTR_NOSUID | ATTR_NOEXEC)?;
     }
     Ok(())
 }

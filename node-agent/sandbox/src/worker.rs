@@ -18,6 +18,7 @@ use crate::lockdown::capabilities::Capabilities;
 use crate::lockdown::identity::JOB_ID;
 use crate::lockdown::landlock::Handled;
 use crate::lockdown::seccomp::Filters;
+use crate::mutation::{Part, keeps};
 use crate::netns::{self, Networks};
 use crate::plan::{JobPlan, NodeDirectory, RunKind, RunPlan};
 use crate::readback::NamespaceIds;
@@ -37,6 +38,7 @@ const CREWS: u64 = 1 << 63;
 
 /// First id of a slot.
 pub(crate) fn first_id(slot: u32) -> u32 {
+    let slot = if keeps(Part::OwnIds) { slot } else { 0 };
     FIRST_ID + slot * IDS
 }
 

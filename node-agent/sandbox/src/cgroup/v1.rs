@@ -21,6 +21,7 @@ use super::dir::{Dir, KeptFile, field};
 use super::error::CgroupError;
 use super::layout::{Layout, NEEDED_V1, membership};
 use super::{Entry, Notifier, Usage, check_member};
+use crate::mutation::{Part, keeps};
 use crate::plan::{RunKind, RunLimits};
 
 /// What may stay charged between runs (stocks that each CPU keeps, kernel objects freed later).
@@ -188,12 +189,12 @@ impl Cell {
     }
 
     fn limit(&mut self, memory: u64, pids: u64, quota: u64) -> Result<(), CgroupError> {
-        if self.memory != Some(memory) {
+        if self.memory != Some(memory) && keeps(Part::MemoryLimit) {
             self.memory = None;
             self.limit_memory(memory)?;
             self.memory = Some(memory);
         }
-        if self.pids != Some(pids) {
+        if self.pids != Some(pids) && keeps(Part::ProcessLimit) {
             self.pids = None;
             self.group
                 .at(Controller::Pids)

@@ -19,6 +19,7 @@ use super::dir::{Dir, KeptFile, field, wait_for};
 use super::error::CgroupError;
 use super::layout::{Layout, NEEDED_V2, membership};
 use super::{Notifier, Usage, check_member};
+use crate::mutation::{Part, keeps};
 use crate::plan::RunLimits;
 
 /// Where the agent and the spawner live.
@@ -296,10 +297,14 @@ impl Leaf {
     }
 
     fn limit(&self, limits: &RunLimits) -> Result<(), CgroupError> {
-        self.dir
-            .set("memory.max", &super::whole_pages(limits.memory).to_string())?;
-        self.dir
-            .set("pids.max", &(u64::from(limits.processes) + 1).to_string())?;
+        if keeps(Part::MemoryLimit) {
+            self.dir
+                .set("memory.max", &super::whole_pages(limits.memory).to_string())?;
+        }
+        if keeps(Part::ProcessLimit) {
+            self.dir
+                .set("pids.max", &(u64::from(limits.processes) + 1).to_string())?;
+        }
         let quota = u64::from(limits.cpus) * CPU_PERIOD;
         self.dir.set("cpu.max", &format!("{quota} {CPU_PERIOD}"))
     }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::error::{Layer, SandboxError};
+use crate::mutation::{Part, keeps};
 use crate::readback::Observed;
 use crate::stage::{At, Failure, Stage};
 
@@ -26,11 +27,16 @@ impl Capabilities {
     }
 
     pub(crate) fn apply(self) -> Result<(), Failure> {
-        for capability in 0..self.known {
-            drop_bounding(capability).at(Stage::Capabilities, capability)?;
+        if keeps(Part::BoundingSet) {
+            for capability in 0..self.known {
+                drop_bounding(capability).at(Stage::Capabilities, capability)?;
+            }
         }
         rustix::thread::clear_ambient_capability_set().at(Stage::Capabilities, u32::MAX)?;
-        clear().at(Stage::Capabilities, u32::MAX)
+        if keeps(Part::Capabilities) {
+            clear().at(Stage::Capabilities, u32::MAX)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn verify(self, seen: &Observed) -> Result<(), SandboxError> {

@@ -7,6 +7,7 @@ use rustix::thread::CapabilitiesSecureBits;
 use rustix::thread::{Gid, Uid};
 
 use crate::error::{Layer, SandboxError};
+use crate::mutation::{Part, keeps};
 use crate::readback::Observed;
 use crate::stage::{At, Failure, Stage};
 
@@ -44,23 +45,38 @@ impl Identity {
 
 fn steps() -> rustix::io::Result<()> {
     let id = JOB_ID;
-    rustix::process::setsid()?;
-    rustix::thread::set_thread_groups(&[])?;
+    if keeps(Part::Session) {
+        rustix::process::setsid()?;
+    }
+    if keeps(Part::Groups) {
+        rustix::thread::set_thread_groups(&[])?;
+    }
     let gid = Gid::from_raw(id);
-    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    if keeps(Part::Ids) {
+        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    }
     // Before the uid changes: setting securebits needs CAP_SETPCAP in the job's user namespace.
-    rustix::thread::set_capabilities_secure_bits(CapabilitiesSecureBits::from_bits_retain(
-        SECUREBITS,
-    ))?;
+    if keeps(Part::Securebits) {
+        rustix::thread::set_capabilities_secure_bits(CapabilitiesSecureBits::from_bits_retain(
+            SECUREBITS,
+        ))?;
+    }
     let uid = Uid::from_raw(id);
-    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    if keeps(Part::Ids) {
+        rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    }
     // After it: changing ids clears the death signal.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if keeps(Part::DeathSignal) {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    }
     let init = rustix::process::getppid().map(rustix::process::Pid::as_raw_pid);
     if init != Some(1) {
         return Err(rustix::io::Errno::SRCH); // init died before the signal was set
     }
     // Changing ids cleared it too; without it the parent could not read /proc/PID/fd with the job's ids.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
-    rustix::thread::set_no_new_privs(true)
+    if keeps(Part::NoNewPrivs) {
+        rustix::thread::set_no_new_privs(true)?;
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::error::{Layer, SandboxError};
+use crate::mutation::{Part, keeps};
 use crate::readback::Observed;
 use crate::stage::{At, Failure, Stage};
 use crate::sys;
@@ -157,7 +158,14 @@ impl<'a> Landlock<'a> {
     }
 
     pub(crate) fn apply(&self) -> Result<(), Failure> {
-        let ruleset = self.handled.create().at(Stage::Landlock, u32::MAX)?;
+        let mut handled = self.handled;
+        if !keeps(Part::LandlockNetwork) {
+            handled.ruleset.net = 0;
+        }
+        if !keeps(Part::LandlockScopes) {
+            handled.ruleset.scoped = 0;
+        }
+        let ruleset = handled.create().at(Stage::Landlock, u32::MAX)?;
         for (index, (path, access)) in (0u32..).zip(self.rules) {
             self.allow(ruleset.as_fd(), path, *access)
                 .at(Stage::Landlock, index)?;

@@ -1,5 +1,6 @@
 //! The life of a run: how it starts and ends, its streams, its files, and that nothing of it outlives it.
 
+mod checkers;
 mod collect;
 pub(crate) mod deaths;
 mod endings;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("streams", streams::CASES),
         ("files", files::CASES),
         ("steps", steps::CASES),
+        ("checkers", checkers::CASES),
         ("volumes", volumes::CASES),
         ("collect", collect::CASES),
         ("leftovers", leftovers::CASES),

@@ -12,6 +12,8 @@ mod denial;
 mod harness;
 mod lifecycle;
 mod limits;
+#[cfg(feature = "mutation")]
+mod mutation;
 mod refusal;
 
 use std::process::ExitCode;
@@ -79,6 +81,8 @@ fn trials() -> Vec<Trial> {
         lifecycle::trials(),
         refusal::trials(),
         container::trials(),
+        #[cfg(feature = "mutation")]
+        mutation::trials(),
     ]
     .into_iter()
     .flatten()

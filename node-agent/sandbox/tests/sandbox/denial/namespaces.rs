@@ -8,8 +8,8 @@ use libc::{ECONNREFUSED, ENETUNREACH, EPERM, ESRCH};
 use crate::harness::Case;
 use crate::harness::attempts::End::{Fails, Works};
 use crate::harness::attempts::{Attempt, PRELUDE, try_all};
-use crate::harness::control;
 use crate::harness::program::Program;
+use crate::harness::{control, pool};
 
 pub(crate) const CASES: &[Case] = &[
     (
@@ -28,8 +28,13 @@ pub(crate) const CASES: &[Case] = &[
         "an abstract socket of the node is out of reach",
         abstract_sockets_are_apart,
     ),
+    (
+        "an abstract name leads to nobody outside, whatever the reason",
+        abstract_names_lead_nowhere,
+    ),
     ("a run sees its own cgroup as the root", cgroups_are_hidden),
     ("ids are those of the slot", ids_are_the_slots),
+    ("ids of runs on two slots differ", ids_differ),
 ];
 
 fn own_processes_only() {
@@ -80,13 +85,30 @@ fn network_is_empty() {
     assert_eq!(control, format!("loopback\t0\nelsewhere\t{ENETUNREACH}\n"));
 }
 
-fn abstract_sockets_are_apart() {
-    let name = b"evaljob-abstract-socket";
+fn listen(name: &str) -> UnixListener {
     let address = SocketAddr::from_abstract_name(name).expect("a short name");
-    let listener = UnixListener::bind_addr(&address).expect("our own namespace");
-    let source = format!(
-        "{PRELUDE}attempt('connect', lambda: socket.socket(socket.AF_UNIX).connect('\\0evaljob-abstract-socket'))"
-    );
+    UnixListener::bind_addr(&address).expect("our own namespace")
+}
+
+fn connect(name: &str) -> String {
+    format!(
+        "{PRELUDE}attempt('connect', lambda: socket.socket(socket.AF_UNIX).connect('\\0{name}'))"
+    )
+}
+
+/// Two walls stand here: the network namespace, and Landlock's scope behind it.
+fn abstract_names_lead_nowhere() {
+    let name = "evaljob-abstract-name";
+    let listener = listen(name);
+    let report = Program::python(&connect(name)).run().passed();
+    assert_ne!(report.text(), "connect\t0\n", "{}", report.all());
+    drop(listener);
+}
+
+fn abstract_sockets_are_apart() {
+    let name = "evaljob-abstract-socket";
+    let listener = listen(name);
+    let source = connect(name);
     Program::python(&source)
         .run()
         .passed()
@@ -143,4 +165,11 @@ fn ids_are_the_slots() {
         "{text}"
     );
     assert!(uid >= 1_000_000, "far above the node's own users");
+}
+
+fn ids_differ() {
+    let program = Program::shell("cat /proc/self/uid_map");
+    let [mut one, mut two] = pool::slots();
+    let (first, second) = (program.run_on(&mut one), program.run_on(&mut two));
+    assert_ne!(first.passed().text(), second.passed().text());
 }

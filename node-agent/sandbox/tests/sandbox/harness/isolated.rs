@@ -67,6 +67,22 @@ pub(crate) fn own_world(role: &str) -> Command {
     command
 }
 
+/// The tests again with these arguments, below a pid 1 of fresh namespaces, with a scratch directory of their own.
+#[cfg(feature = "mutation")]
+pub(crate) fn own_world_for(arguments: &[&str]) -> Command {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let scratch = scratch().join(format!("world-{number}"));
+    std::fs::create_dir(&scratch).expect("a directory for this run");
+    let mut command = alone(std::env::current_exe().expect("our own path"));
+    command
+        .args(arguments)
+        .env(ROLE, FIRST)
+        .env(SCRATCH, scratch);
+    command
+}
+
 /// Runs this binary in a role that shows something by not panicking, alone in fresh namespaces.
 pub(crate) fn assert_role(role: &str) {
     let output = own_world(role).output().expect("unshare starts");

@@ -1,12 +1,13 @@
 //! A program to be run in the sandbox, its job, and what became of it.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use evaljob_sandbox::facts::{Breach, Ending, RunFacts};
 use evaljob_sandbox::plan::{
     FilePlan, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile, VolumePlan,
 };
-use evaljob_sandbox::{Interrupt, RunIo, SandboxError, Slot};
+use evaljob_sandbox::{Interrupt, RunIo, SandboxError, Sealed, Slot};
 
 use super::{pool, sources};
 
@@ -83,6 +84,12 @@ impl Job {
     pub(crate) fn begin(&self, slot: &mut Slot) {
         slot.begin(&self.plan, &self.content)
             .unwrap_or_else(|error| panic!("begin: {error}"));
+    }
+
+    /// Begins it on a further slot, with what its steps left on the first.
+    pub(crate) fn join(&self, slot: &mut Slot, steps: &OwnedFd) {
+        slot.join(&self.plan, &self.content, steps.as_fd())
+            .unwrap_or_else(|error| panic!("join: {error}"));
     }
 
     pub(crate) fn try_begin(&self, slot: &mut Slot) -> Result<(), SandboxError> {
@@ -195,12 +202,38 @@ impl Program {
         self.watch_in(slot, &Interrupt::new().expect("a descriptor"), &mut |_| ())
     }
 
+    /// Runs it as a checker, in the job that has begun on this slot.
+    pub(crate) fn check_in(&self, slot: &mut Slot, files: [&Sealed; 3]) -> Report {
+        self.try_check_in(slot, files)
+            .unwrap_or_else(|error| panic!("{:?}: {error}", self.plan.argv))
+    }
+
+    pub(crate) fn try_check_in(
+        &self,
+        slot: &mut Slot,
+        files: [&Sealed; 3],
+    ) -> Result<Report, SandboxError> {
+        let interrupt = Interrupt::new().expect("a descriptor");
+        self.carry(&interrupt, &mut |_| (), |plan, io| {
+            slot.check(plan, io, files)
+        })
+    }
+
     /// Runs it; `seen` gets stdout as it comes.
     pub(crate) fn watch_in(
         &self,
         slot: &mut Slot,
         interrupt: &Interrupt,
         seen: &mut dyn FnMut(&[u8]),
+    ) -> Result<Report, SandboxError> {
+        self.carry(interrupt, seen, |plan, io| slot.run(plan, io))
+    }
+
+    fn carry(
+        &self,
+        interrupt: &Interrupt,
+        seen: &mut dyn FnMut(&[u8]),
+        run: impl FnOnce(&RunPlan, RunIo<'_>) -> Result<RunFacts, SandboxError>,
     ) -> Result<Report, SandboxError> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         // Kept in bounds: a flood is counted, not stored.
@@ -217,7 +250,7 @@ impl Program {
             stderr: &mut |bytes| keep(&mut stderr, bytes),
             interrupt,
         };
-        let facts = slot.run(&self.plan, io)?;
+        let facts = run(&self.plan, io)?;
         Ok(Report {
             facts,
             stdout,
