@@ -193,6 +193,8 @@ pub struct Limits {
 pub enum Network {
     /// An empty network namespace, the loopback device down.
     None,
+    /// A loopback device of each run's own, and no other.
+    Loopback,
 }
 
 /// System-call profile.

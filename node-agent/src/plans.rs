@@ -3,9 +3,10 @@
 //! In: a job. Out: plans of `evaljob_sandbox`. Pure. Nothing of this process goes into them: no
 //! variable, path or descriptor of the agent reaches a program.
 
-use evaljob_crds::job::{CheckerProgram, File, Job, Limits, Profile, Step, Test};
+use evaljob_crds::job::{CheckerProgram, File, Job, Limits, Network, Profile, Step, Test};
 use evaljob_sandbox::plan::{
-    FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile, VolumePlan,
+    self, FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile,
+    VolumePlan,
 };
 
 /// Where a checker starts.
@@ -40,6 +41,10 @@ pub fn job(job: &Job) -> (JobPlan, Vec<u8>) {
         steps: !job.steps.is_empty(),
         checker: false,
         crew: None,
+        network: match job.network {
+            Network::None => plan::Network::None,
+            Network::Loopback => plan::Network::Loopback,
+        },
     };
     (plan, content)
 }
@@ -55,6 +60,7 @@ pub fn checker(job: &Job, program: &CheckerProgram) -> (JobPlan, Vec<u8>) {
         steps: !program.steps.is_empty(),
         checker: true,
         crew: None,
+        network: plan::Network::None,
     };
     (plan, content)
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::bounds;
 use crate::field::{FieldError, Path, Report};
 use crate::inputs::Inputs;
-use crate::spec::{self, EvalJobSpec};
+use crate::spec::{self, EvalJobSpec, NetworkMode};
 use crate::validate::{decode_base64, tolerance, validate};
 
 /// Builds the job that `spec` describes.
@@ -59,7 +59,7 @@ pub fn build(spec: &EvalJobSpec, inputs: &Inputs) -> Result<Job, Vec<FieldError>
             .unwrap_or_else(|| defaults::WORKING_DIR.to_owned()),
         work,
         limits,
-        network: Network::None,
+        network: network(spec),
         profile: profile(spec),
         minimum_landlock_abi: spec
             .sandbox
@@ -69,6 +69,13 @@ pub fn build(spec: &EvalJobSpec, inputs: &Inputs) -> Result<Job, Vec<FieldError>
             .unwrap_or(defaults::MINIMUM_LANDLOCK_ABI),
         outputs: spec.outputs.iter().filter_map(output).collect(),
     })
+}
+
+fn network(spec: &EvalJobSpec) -> Network {
+    match spec.network.as_ref().and_then(|network| network.mode) {
+        None | Some(NetworkMode::None) => Network::None,
+        Some(NetworkMode::Loopback) => Network::Loopback,
+    }
 }
 
 /// Turns what a manifest carries or refers to into bytes, and counts them.

@@ -3,7 +3,7 @@
 //! The schema has them, so that manifests and objects keep their form when a later version builds them.
 
 use crate::field::{Path, Report};
-use crate::spec::{EvalJobSpec, InputSource, NetworkMode};
+use crate::spec::{EvalJobSpec, InputSource};
 
 /// Adds an error for each use of such a field.
 pub(crate) fn refuse(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
@@ -25,11 +25,6 @@ pub(crate) fn refuse(report: &mut Report, root: &Path<'_>, spec: &EvalJobSpec) {
             test.expected_stdout_from.as_ref(),
         );
     }
-    if let Some(network) = &spec.network {
-        let at = root.field("network");
-        let loopback = network.mode == Some(NetworkMode::Loopback);
-        value(report, loopback, &at.field("mode"), "Loopback");
-    }
 }
 
 fn image_file(report: &mut Report, parent: &Path<'_>, name: &str, source: Option<&InputSource>) {
@@ -39,10 +34,4 @@ fn image_file(report: &mut Report, parent: &Path<'_>, name: &str, source: Option
 
 fn unbuilt(report: &mut Report, used: bool, at: &Path<'_>) {
     report.check(!used, at, || "is not supported by this version".to_owned());
-}
-
-fn value(report: &mut Report, used: bool, at: &Path<'_>, value: &str) {
-    report.check(!used, at, || {
-        format!("{value} is not supported by this version")
-    });
 }

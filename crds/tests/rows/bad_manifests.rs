@@ -105,12 +105,6 @@ pub(crate) const BAD: &[(&str, &str, &str, Gate)] = &[
     ),
     ("command: [x]\nimage: a/b:1", "spec.image", "not", Operator),
     (
-        "command: [x]\nnetwork: {mode: Loopback}",
-        "spec.network.mode",
-        "not",
-        Operator,
-    ),
-    (
         "command: [x]\nnetwork: {mode: Egress}",
         "spec.network.mode",
         "one of",

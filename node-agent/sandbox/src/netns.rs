@@ -1,9 +1,12 @@
-//! Network namespaces made ahead: a helper process makes empty ones, a run uses one once.
+//! Network namespaces made ahead: a helper process of each kind makes them, a run uses one once.
 //!
-//! Making one costs more than the rest of the namespaces together, so it happens beside the runs. Each is owned by
-//! the initial user namespace, where no job has a right; its loopback device stays down. All workers share the
+//! Making one costs more than the rest of the namespaces together, so it happens beside the runs. All workers share a
 //! helper's socket: one request byte, one descriptor back, and any answer serves any worker.
-//! Source: network_namespaces(7).
+//!
+//! Those for no network are owned by the initial user namespace, where no job has a right; their loopback device stays
+//! down. Those with a loopback device are made by a child in a user namespace of its own, which is thrown away with
+//! it: only there can the device be brought up without a right over the node's network, and the job, in another user
+//! namespace, has none over this one. Sources: network_namespaces(7), user_namespaces(7), netdevice(7).
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -19,18 +22,63 @@ use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
 
 use crate::error::{Context, Layer, SandboxError};
-use crate::sys::{self, Forked};
+use crate::plan::Network;
+use crate::sys::{self, Death, Forked};
 
-/// The workers' end of the helper's socket.
+/// The workers' ends of the helpers' sockets.
 #[derive(Debug)]
 pub(crate) struct Networks {
+    none: Supply,
+    loopback: Supply,
+}
+
+/// Namespaces of one kind.
+#[derive(Debug)]
+struct Supply {
     socket: OwnedFd,
     asked: bool,
 }
 
 impl Networks {
-    /// Starts the helper. `proc` is the machine's /proc.
+    /// Starts the helpers. `proc` is the machine's /proc.
     pub(crate) fn start(proc: BorrowedFd<'_>) -> Result<Self, SandboxError> {
+        Ok(Self {
+            none: Supply::start(proc, make_empty)?,
+            loopback: Supply::start(proc, make_with_loopback)?,
+        })
+    }
+
+    /// A worker's own handles on the shared sockets.
+    pub(crate) fn share(&self) -> Result<Self, SandboxError> {
+        Ok(Self {
+            none: self.none.share()?,
+            loopback: self.loopback.share()?,
+        })
+    }
+
+    /// Asks for the next namespace, so that it is ready when it is taken.
+    pub(crate) fn ask(&mut self, kind: Network) -> Result<(), SandboxError> {
+        self.of(kind).ask()
+    }
+
+    /// Takes one and asks for another.
+    pub(crate) fn take(&mut self, kind: Network) -> Result<OwnedFd, SandboxError> {
+        self.of(kind).take()
+    }
+
+    fn of(&mut self, kind: Network) -> &mut Supply {
+        match kind {
+            Network::None => &mut self.none,
+            Network::Loopback => &mut self.loopback,
+        }
+    }
+}
+
+/// Makes a namespace and sends it; runs in the helper.
+type Make = fn(&OwnedFd, BorrowedFd<'_>) -> Result<(), Errno>;
+
+impl Supply {
+    fn start(proc: BorrowedFd<'_>, make: Make) -> Result<Self, SandboxError> {
         let (ours, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -41,7 +89,7 @@ impl Networks {
         match sys::fork().or_layer(Layer::Network, || "fork the helper".into())? {
             Forked::Child => {
                 drop(ours);
-                sys::exit(i32::from(serve(&theirs, proc).is_err()));
+                sys::exit(i32::from(serve(&theirs, proc, make).is_err()));
             }
             Forked::Parent { .. } => Ok(Self {
                 socket: ours,
@@ -50,8 +98,7 @@ impl Networks {
         }
     }
 
-    /// A worker's own handle on the shared socket.
-    pub(crate) fn share(&self) -> Result<Self, SandboxError> {
+    fn share(&self) -> Result<Self, SandboxError> {
         let socket = self
             .socket
             .try_clone()
@@ -62,8 +109,7 @@ impl Networks {
         })
     }
 
-    /// Asks for the next namespace, so that it is ready when it is taken.
-    pub(crate) fn ask(&mut self) -> Result<(), SandboxError> {
+    fn ask(&mut self) -> Result<(), SandboxError> {
         if !self.asked {
             rustix::net::send(&self.socket, b"n", SendFlags::NOSIGNAL)
                 .or_layer(Layer::Network, || "ask for a network namespace".into())?;
@@ -72,8 +118,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Takes one and asks for another.
-    pub(crate) fn take(&mut self) -> Result<OwnedFd, SandboxError> {
+    fn take(&mut self) -> Result<OwnedFd, SandboxError> {
         self.ask()?;
         self.asked = false;
         let taken =
@@ -102,33 +147,52 @@ fn receive(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
     rights.ok_or(Errno::NODATA)
 }
 
-/// The life of the helper: ends when the last worker's end is closed.
-fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
+/// The life of a helper: ends when the last worker's end is closed.
+fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>, make: Make) -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     loop {
         let mut byte = [0; 1];
         match rustix::net::recv(socket, &mut byte, RecvFlags::empty()) {
             Ok((0, _)) => return Ok(()),
-            Ok(_) => {}
-            Err(Errno::INTR) => continue,
+            Ok(_) => make(socket, proc)?,
+            Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
-        unshare_network()?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let namespace = rustix::fs::openat(proc, "self/ns/net", flags, Mode::empty())?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = [namespace.as_fd()];
-        if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-            return Err(Errno::NOBUFS);
-        }
-        rustix::net::sendmsg(
-            socket,
-            &[IoSlice::new(b"N")],
-            &mut control,
-            SendFlags::NOSIGNAL,
-        )?;
     }
+}
+
+fn make_empty(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
+    unshare_network()?;
+    send_own(socket, proc)
+}
+
+fn make_with_loopback(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET;
+    let flags = u64::from(flags.unsigned_abs());
+    match sys::clone3(flags, false, None)? {
+        Forked::Child => {
+            let made = sys::bring_up_loopback().and_then(|()| send_own(socket, proc));
+            sys::exit(made.map_or_else(Errno::raw_os_error, |()| 0))
+        }
+        Forked::Parent { .. } => match sys::wait_any()? {
+            Death { status: 0, .. } => Ok(()),
+            death => Err(Errno::from_raw_os_error(death.status)),
+        },
+    }
+}
+
+/// Sends the network namespace this process is in.
+fn send_own(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let namespace = rustix::fs::openat(proc, "self/ns/net", flags, Mode::empty())?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = [namespace.as_fd()];
+    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(Errno::NOBUFS);
+    }
+    let message = [IoSlice::new(b"N")];
+    rustix::net::sendmsg(socket, &message, &mut control, SendFlags::NOSIGNAL).map(drop)
 }
 
 #[expect(

@@ -47,6 +47,18 @@ pub struct JobPlan {
     pub checker: bool,
     /// Where it runs on several slots at once: what they share.
     pub crew: Option<Crew>,
+    /// What network its runs have.
+    pub network: Network,
+}
+
+/// The network of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// None; the loopback device of its network namespace is down, and Landlock refuses TCP.
+    #[default]
+    None,
+    /// A loopback device of its own.
+    Loopback,
 }
 
 /// Where a checker finds its three files.

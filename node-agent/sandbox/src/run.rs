@@ -24,7 +24,7 @@ use crate::lockdown::landlock::Landlock;
 use crate::lockdown::seal::FILTERS;
 use crate::mutation::{Part, keeps};
 use crate::netns::Networks;
-use crate::plan::{Crew, RunPlan};
+use crate::plan::{Crew, Network, RunPlan};
 use crate::readback::Expected;
 use crate::rootfs::{Files, JudgeFiles, RunRoot};
 use crate::sys::{self, Forked, StringArray};
@@ -51,6 +51,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) judge: Option<&'a JudgeFiles>,
     /// The slots it runs on, where there are several.
     pub(crate) crew: Option<&'a Crew>,
+    pub(crate) network: Network,
 }
 
 /// What is left of a run.
@@ -125,7 +126,7 @@ impl<'m> Slot<'m> {
         let (owner, id_map) = (first_id + JOB_ID, format!("0 {first_id} {IDS}"));
         let cpus = self.affinity(plan.limits.cpus, setting.crew)?;
         let landlock = Landlock::prepare(
-            machine.landlock,
+            machine.landlock.with(setting.network),
             plan.minimum_landlock_abi,
             &setting.tree.rules,
         )?;
@@ -140,7 +141,7 @@ impl<'m> Slot<'m> {
         let candidates = candidates(plan)?;
         let (argv, env) = (strings(&plan.argv)?, strings(&plan.env)?);
         let (child, ends) = connect(owner, socket)?;
-        let network = networks.take()?;
+        let network = networks.take(setting.network)?;
         let cgroup = cgroup.begin_run(plan.kind, &plan.limits)?;
         let expected = Expected {
             lockdown: &lockdown,
@@ -186,9 +187,9 @@ impl<'m> Slot<'m> {
             .ok_or_else(|| SandboxError::new(Layer::Namespaces, "clone3 returned no pidfd"))?;
         let enforcement = Enforcement {
             landlock_abi: machine.landlock.abi,
-            landlock_fs: machine.landlock.ruleset.fs,
-            landlock_net: machine.landlock.ruleset.net,
-            landlock_scoped: machine.landlock.ruleset.scoped,
+            landlock_fs: lockdown.landlock.handled().fs,
+            landlock_net: lockdown.landlock.handled().net,
+            landlock_scoped: lockdown.landlock.handled().scoped,
             seccomp_profile: plan.profile,
             seccomp_filters: machine.filters.inherited() + FILTERS,
             securebits: SECUREBITS,

@@ -349,6 +349,32 @@ pub(crate) fn reset_signals() {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()) };
 }
 
+/// Brings up the loopback device of this process's network namespace. Source: netdevice(7).
+pub(crate) fn bring_up_loopback() -> Result<()> {
+    const UP: libc::c_short = 1; // IFF_UP, which libc has as an int
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+        None,
+    )?;
+    // SAFETY: all-zero is a valid request.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = UP;
+    // SAFETY: the request outlives the call, and holds a name that ends with a zero.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_ioctl,
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS,
+            &raw const request,
+        )
+    };
+    checked(value).map(drop)
+}
+
 /// What init learns of a dead child.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Death {

@@ -20,7 +20,7 @@ use crate::lockdown::landlock::Handled;
 use crate::lockdown::seccomp::Filters;
 use crate::mutation::{Part, keeps};
 use crate::netns::{self, Networks};
-use crate::plan::{JobPlan, NodeDirectory, RunKind, RunPlan};
+use crate::plan::{JobPlan, Network, NodeDirectory, RunKind, RunPlan};
 use crate::readback::NamespaceIds;
 use crate::rootfs::{Files, JudgeFiles, open_output, output_size};
 use crate::run::{Setting, Slot};
@@ -110,7 +110,7 @@ impl<'m> Worker<'m> {
     /// Serves the agent until it closes the socket, or until the end of a job with a tree of its own, or until such a
     /// tree could not be built.
     pub(crate) fn serve(&mut self) -> Result<(), SandboxError> {
-        self.networks.ask()?;
+        self.networks.ask(Network::None)?;
         loop {
             let received = match frame::receive::<ToWorker>(&self.socket) {
                 Ok(received) => received,
@@ -173,6 +173,7 @@ impl<'m> Worker<'m> {
             workspace: job.plan.workspace,
             judge: judge.as_ref(),
             crew: job.plan.crew.as_ref(),
+            network: job.plan.network,
         };
         let outcome = self.slot.run(
             plan,
@@ -232,6 +233,7 @@ impl<'m> Worker<'m> {
                 )
             })?;
         let files = Files::compile(&plan.files, content)?;
+        self.networks.ask(plan.network)?;
         let tree = if plan.has_own_tree() {
             Some(self.own_tree(&plan, shared.as_ref())?)
         } else {

@@ -70,8 +70,8 @@ mod tests {
             ),
             (
                 "a field that is not built",
-                r#"{"command":["cat"],"network":{"mode":"Loopback"}}"#,
-                "spec.network.mode",
+                r#"{"command":["cat"],"image":"a/b:1"}"#,
+                "spec.image",
             ),
         ];
         for (row, spec, path) in rows {

@@ -1,7 +1,8 @@
 //! Step 1: Landlock. Everything the kernel can handle is handled; what a job needs is granted back by path.
 //!
 //! No rule lies on `/`. The image is read and executed, never written; REFER and the MAKE_ rights exist only below
-//! the job's own trees; TCP is handled without any rule and both scopes are on, where the ABI has them. A missing
+//! the job's own trees; TCP is handled without any rule, unless the run has a loopback device of its own, and both
+//! scopes are on, where the ABI has them. A missing
 //! path or a refused rule ends the run. The ruleset is built in the child, because rules bind to the inodes of its
 //! fresh mounts. Nothing under /proc shows a Landlock domain, so `verify` can compare the plan only; that it holds
 //! is shown by the doctor's trial run. Source: Documentation/userspace-api/landlock.rst.
@@ -13,6 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::error::{Layer, SandboxError};
 use crate::mutation::{Part, keeps};
+use crate::plan::Network;
 use crate::readback::Observed;
 use crate::stage::{At, Failure, Stage};
 use crate::sys;
@@ -104,6 +106,15 @@ impl Handled {
         }
     }
 
+    /// For a run with this network. With a loopback device of its own TCP is not handled: its network namespace bounds
+    /// it, and a rule would have to name each port.
+    pub(crate) fn with(mut self, network: Network) -> Self {
+        if network == Network::Loopback {
+            self.ruleset.net = 0;
+        }
+        self
+    }
+
     /// An empty ruleset: whatever is handled is refused.
     pub(crate) fn create(self) -> rustix::io::Result<OwnedFd> {
         sys::landlock_create(&self.ruleset, self.size())
@@ -155,6 +166,11 @@ impl<'a> Landlock<'a> {
             .hint("lower sandbox.minimumLandlockABI or choose nodes with a newer kernel"));
         }
         Ok(Self { handled, rules })
+    }
+
+    /// The rights that are refused where no rule grants them.
+    pub(crate) fn handled(&self) -> sys::LandlockRuleset {
+        self.handled.ruleset
     }
 
     pub(crate) fn apply(&self) -> Result<(), Failure> {

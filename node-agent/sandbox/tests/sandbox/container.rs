@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
+use evaljob_sandbox::plan::Network;
 use libtest_mimic::{Arguments, Trial};
 use rustix::mount::MountFlags;
 use serde_json::{Value, json};
@@ -54,13 +55,14 @@ const CASES: &[Case] = &[
 ];
 
 /// Kinds of tests that need no control beside them.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "endings",
     "starts",
     "streams",
     "files",
     "steps",
     "volumes",
+    "checkers",
     "collect",
     "leftovers",
     "memory",
@@ -218,6 +220,8 @@ fn bind(place: &Path, flag: &str) -> Value {
 pub(crate) fn be_inside() -> ExitCode {
     let inside: &[Case] = &[
         ("a container holds what a job with steps needs", steps),
+        // Where the agent has no right over the node's network.
+        ("a run has a loopback device of its own", loopback),
         ("the memory budget is the container's", || {
             assert_eq!(pool::facts().memory_budget, MEMORY);
         }),
@@ -236,6 +240,14 @@ pub(crate) fn be_inside() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, inside.into_iter().chain(all).collect());
     pool::close();
     conclusion.exit_code()
+}
+
+fn loopback() {
+    let source = "import socket\nserver = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen()\n\
+        client = socket.create_connection(server.getsockname()); client.sendall(b'x'); print(server.accept()[0].recv(1))";
+    let mut program = Program::python(source);
+    program.job.plan.network = Network::Loopback;
+    program.run().passed().printed("b'x'\n");
 }
 
 /// Mounts, maps, limits, read-back, an overlay with copy-up, renaming, and a change of mode.

@@ -5,6 +5,7 @@ mod identity;
 pub(crate) mod inherited;
 mod init;
 mod landlock;
+mod loopback;
 mod namespaces;
 mod peers;
 mod sockets;
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("inherited", inherited::CASES),
         ("init", init::CASES),
         ("namespaces", namespaces::CASES),
+        ("loopback", loopback::CASES),
         ("tree", tree::CASES),
         ("peers", peers::CASES),
     ];

@@ -6,6 +6,7 @@ pub(crate) mod ground;
 pub(crate) mod isolated;
 pub(crate) mod machine;
 pub(crate) mod pool;
+pub(crate) mod processes;
 pub(crate) mod program;
 pub(crate) mod sources;
 pub(crate) mod wait;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use evaljob_sandbox::{Interrupt, Spawner};
 
+use crate::harness::processes::last_child;
 use crate::harness::program::Program;
 use crate::harness::{Case, control, pool, wait};
 
@@ -21,11 +22,6 @@ const STATUS: [(&str, &str); 6] = [
     ("NoNewPrivs", "1"),
     ("Seccomp", "2"),
 ];
-
-fn children(pid: &str) -> Vec<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("/proc");
-    text.split_whitespace().map(str::to_owned).collect()
-}
 
 /// A program of root without a capability.
 fn powerless(program: &str) -> Command {
@@ -48,13 +44,11 @@ fn init_is_bare() {
     let mut slot = spawner.slot(0);
     let program = Program::shell("echo begun; sleep 1000");
     program.job.begin(&mut slot);
-    let worker = children(&spawner.facts().spawner_pid.to_string())
-        .pop()
-        .expect("a worker");
+    let worker = last_child(&spawner.facts().spawner_pid.to_string());
     let interrupt = Interrupt::new().expect("a descriptor");
     let mut looked = None;
     let outcome = program.watch_in(&mut slot, &interrupt, &mut |_| {
-        let init = children(&worker).pop().expect("an init");
+        let init = last_child(&worker);
         let status = fs::read_to_string(format!("/proc/{init}/status")).expect("/proc");
         let fds = fs::read_dir(format!("/proc/{init}/fd"))
             .expect("/proc")

@@ -151,7 +151,7 @@ impl Drop for Fire<'_> {
 }
 
 /// Runs `body` with a slot while `first` runs on another; ends `first` when it has looked once more.
-fn beside(first: &Program, body: impl FnOnce(&mut Slot)) -> Report {
+pub(super) fn beside(first: &Program, body: impl FnOnce(&mut Slot)) -> Report {
     let [mut one, mut two] = pool::slots();
     let interrupt = Interrupt::new().expect("a descriptor");
     let (tell, told) = mpsc::channel();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use evaljob_sandbox::{Interrupt, Spawner};
 
 use crate::harness::program::{Job, MIB, Program};
-use crate::harness::{Case, pool};
+use crate::harness::{Case, pool, processes};
 
 pub(crate) const CASES: &[Case] = &[
     (
@@ -32,14 +32,6 @@ const PLANNED: [(&str, &str, u64); 5] = [
     ("cpu", "cpu.cfs_period_us", 100_000),
 ];
 
-fn only_child(pid: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("/proc");
-    text.split_whitespace()
-        .next_back()
-        .expect("a child")
-        .to_owned()
-}
-
 /// The directory of a process in a hierarchy.
 fn directory(membership: &str, controller: &str) -> PathBuf {
     let path = membership.lines().find_map(|line| {
@@ -64,12 +56,11 @@ fn as_planned(step: bool) {
         program = program.job(Job::steps).step();
     }
     program.job.begin(&mut slot);
-    let worker = only_child(&spawner.facts().spawner_pid.to_string());
     let interrupt = Interrupt::new().expect("a descriptor");
     let mut membership = String::new();
     let mut found = Vec::new();
     let outcome = program.watch_in(&mut slot, &interrupt, &mut |_| {
-        let main = only_child(&only_child(&worker));
+        let main = processes::program_of(spawner.facts().spawner_pid);
         membership = fs::read_to_string(format!("/proc/{main}/cgroup")).expect("/proc");
         for (controller, file, _) in PLANNED {
             found.push(fs::read_to_string(
