@@ -26,8 +26,8 @@ use crate::streams::Streams;
 /// First argument by which the binary knows that it is to be the spawner.
 const SPAWNER: &str = "evaljob-spawner";
 
-/// Becomes the spawner or the launcher, and never returns, where this process was started as one. The first call of
-/// `main`.
+/// Becomes the spawner, the launcher or the probe, and never returns, where this process was started as one. The first
+/// call of `main`.
 pub fn maybe_become_spawner() {
     #[cfg(feature = "mutation")]
     crate::mutation::learn();
@@ -38,6 +38,9 @@ pub fn maybe_become_spawner() {
     }
     if name == LAUNCHER {
         crate::sys::exit(launcher::run());
+    }
+    if name == crate::probe::PATH {
+        crate::sys::exit(crate::probe::run());
     }
     if name == SPAWNER {
         let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else {

@@ -49,6 +49,8 @@ pub struct JobPlan {
     pub crew: Option<Crew>,
     /// What network its runs have.
     pub network: Network,
+    /// Whether it is the node's own test ([`crate::Slot::probe`]): its runs then have that program.
+    pub probe: bool,
 }
 
 /// The network of a run.
@@ -85,7 +87,7 @@ pub struct Crew {
 impl JobPlan {
     /// Whether the job needs a tree, and so a worker, of its own.
     pub(crate) fn has_own_tree(&self) -> bool {
-        self.steps || self.checker || !self.volumes.is_empty()
+        self.steps || self.checker || self.probe || !self.volumes.is_empty()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::SandboxError;
 use crate::memfile;
 use crate::mutation::{Part, keeps};
 use crate::plan::{FilePlan, JUDGE, JUDGE_FILES, JobPlan, RunKind};
+use crate::probe;
 use crate::run::Setting;
 use crate::stage::{At, Failure, Stage};
 use crate::sys;
@@ -209,6 +210,9 @@ impl<'a> RunRoot<'a> {
                 options.push("noexec");
             }
             mounts.push((volume.target.to_string_lossy().into_owned(), options));
+        }
+        if self.tree.probe {
+            mounts.push((probe::PATH.into(), vec!["ro", "nosuid", "nodev"]));
         }
         if self.judge.is_some() {
             mounts.push((JUDGE.into(), vec!["ro", "nosuid", "nodev", "noexec"]));

@@ -112,12 +112,14 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         Some(path) => (Image::directory(Path::new(path))?, PathBuf::from(path)),
         None => (Image::machine()?, PathBuf::from("/")),
     };
+    let program = own_program()?;
     let source = tree::Source {
         at: Path::new("/proc"),
         base,
         ours: None,
         node_directories: &plan.node_directories,
         steps: None,
+        program: program.as_fd(),
     };
     let tree = tree::build(&source, &image, &JobPlan::default(), 0)?;
     let networks = Networks::start(proc.as_fd())?;
@@ -150,6 +152,24 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         workers: Vec::new(),
     };
     Ok((spawner, facts))
+}
+
+/// This binary by its path: what /proc/self/exe leads to belongs to the mount namespace that was left.
+fn own_program() -> Result<OwnedFd, SandboxError> {
+    let link = "/proc/self/exe";
+    let known = || format!("find our own program by {link}");
+    let path = fs::read_link(link).or_layer(Layer::Spawner, known)?;
+    let same = |program: &OwnedFd| -> Result<bool, Errno> {
+        let (ours, found) = (rustix::fs::stat(link)?, rustix::fs::fstat(program)?);
+        Ok((ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino))
+    };
+    let hint = "restart the agent: its program was replaced or removed";
+    let program = tree::open_path(&path).map_err(|error| error.hint(hint))?;
+    if same(&program).or_layer(Layer::Spawner, known)? {
+        return Ok(program);
+    }
+    let text = format!("{} is not the program that runs", path.display());
+    Err(SandboxError::new(Layer::Spawner, text).hint(hint))
 }
 
 fn landlock_abi() -> Result<u32, SandboxError> {

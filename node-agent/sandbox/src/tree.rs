@@ -7,7 +7,7 @@
 //! ```text
 //! /               tmpfs, read-only: dev/ proc/ work/ tmp/ home/ and an empty directory per top-level entry of the image
 //! /dev/null ...   five binds
-//! /.p             tmpfs, 0700: base (image), ours (our /etc), points (mount points of volumes), image, run, node/NAME, steps
+//! /.p             tmpfs, 0700: probe (this binary), base (image), ours (our /etc), points (mount points of volumes), image, run, node/NAME, steps
 //! ```
 //! Sources: mount(2), pivot_root(2), Documentation/filesystems/overlayfs.rst.
 
@@ -25,6 +25,7 @@ use crate::image::Image;
 use crate::lockdown::landlock::{Access, Rule};
 use crate::mutation::{Part, keeps};
 use crate::plan::{JUDGE, JobPlan, NodeDirectory};
+use crate::probe;
 use crate::sys;
 
 /// The checker's directory, as a top-level name. What an image has there is not shown to a checker.
@@ -51,6 +52,8 @@ pub(crate) struct Tree {
     pub(crate) volumes: Vec<VolumeMount>,
     /// Whether `/.p/steps` holds the steps' tree.
     pub(crate) steps: bool,
+    /// Whether the program of the node's own test is there.
+    pub(crate) probe: bool,
     /// Landlock rules that are the same for every run.
     pub(crate) rules: Vec<Rule>,
 }
@@ -79,6 +82,8 @@ pub(crate) struct Source<'a> {
     pub(crate) node_directories: &'a [NodeDirectory],
     /// The steps' tree of the slot that ran them; `None`: the job's steps run in this tree, if it has any.
     pub(crate) steps: Option<BorrowedFd<'a>>,
+    /// This binary, for the node's own test.
+    pub(crate) program: BorrowedFd<'a>,
 }
 
 /// Builds the tree in this process's private mount namespace and makes it the root.
@@ -95,6 +100,12 @@ pub(crate) fn build(
     if job.checker && !image.contains(JUDGE_NAME) {
         directory(&at.join(JUDGE_NAME), 0o755)?;
     }
+    if job.probe {
+        show_program(
+            source.program,
+            &at.join(probe::PATH.trim_start_matches('/')),
+        )?;
+    }
     let private = at.join(".p");
     tmpfs(&private, "mode=700,size=64m,nr_inodes=16384")?;
     for name in [
@@ -103,6 +114,7 @@ pub(crate) fn build(
         directory(&private.join(name), 0o700)?;
     }
     bind(&source.base, &private.join("base"), ATTR_NODEV)?;
+    show_program(source.program, &private.join("probe"))?;
     match source.ours {
         Some(ours) => bind(ours, &private.join("ours"), ATTR_NODEV)?,
         None => image.write_ours(&private.join("ours"))?,
@@ -136,10 +148,11 @@ pub(crate) fn build(
         .collect::<Result<_, SandboxError>>()?;
     Ok(Tree {
         shown,
-        rules: rules(image, &volumes, job.checker),
+        rules: rules(image, &volumes, job),
         volumes: volumes.into_iter().map(|volume| volume.mount).collect(),
         overlay: c_string("lowerdir=/.p/points:/.p/ours:/.p/base")?,
         steps: job.steps,
+        probe: job.probe,
     })
 }
 
@@ -265,17 +278,20 @@ pub(crate) fn workspace_options(size: u64) -> String {
     format!("mode=1777,size={size},nr_inodes={}", size / 2048 + 1024)
 }
 
-fn rules(image: &Image, volumes: &[PlannedVolume], checker: bool) -> Vec<Rule> {
+fn rules(image: &Image, volumes: &[PlannedVolume], job: &JobPlan) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut add = |path: String, access| {
         if let Ok(path) = CString::new(path) {
             rules.push((path, access));
         }
     };
-    if checker {
+    if job.checker {
         add(JUDGE.into(), Access::Read);
     }
-    let judge = |name: &&String| checker && *name == JUDGE_NAME;
+    if job.probe {
+        add(probe::PATH.into(), Access::Program);
+    }
+    let judge = |name: &&String| job.checker && *name == JUDGE_NAME;
     for name in image.directories.iter().filter(|name| !judge(name)) {
         let access = if name == "etc" {
             Access::Read
@@ -333,10 +349,29 @@ fn bind(from: &Path, to: &Path, attributes: u64) -> Result<(), SandboxError> {
     set_attributes(to, ATTR_RDONLY | ATTR_NOSUID | attributes)
 }
 
+/// Shows a program under this name.
+fn show_program(program: BorrowedFd<'_>, place: &Path) -> Result<(), SandboxError> {
+    let context = || format!("show a program as {}", place.display());
+    file(place, b"")?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let clone = rustix::mount::open_tree(program, "", flags).or_layer(Layer::Rootfs, context)?;
+    let attributes = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV;
+    sys::mount_setattr(clone.as_fd(), c"", attributes).or_layer(Layer::Rootfs, context)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(&clone, "", CWD, place, flags).or_layer(Layer::Rootfs, context)
+}
+
+/// A path without reading what is there.
+pub(crate) fn open_path(path: &Path) -> Result<OwnedFd, SandboxError> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .or_layer(Layer::Rootfs, || format!("open {}", path.display()))
+}
+
 fn set_attributes(place: &Path, attributes: u64) -> Result<(), SandboxError> {
     let context = || format!("set attributes of mount {}", place.display());
-    let fd = rustix::fs::openat(CWD, place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .or_layer(Layer::Rootfs, context)?;
+    let fd = open_path(place)?;
     sys::mount_setattr(fd.as_fd(), c"", attributes).or_layer(Layer::Rootfs, context)
 }
 
@@ -397,7 +432,7 @@ mod tests {
         };
         let image = Image::machine().expect("this machine");
         let volumes = plan_volumes(&image, &job, &[known]).expect("it is known");
-        let rules = rules(&image, &volumes, false);
+        let rules = rules(&image, &volumes, &job);
         let of = |path: &str| {
             let rule = rules.iter().find(|(known, _)| known.to_str() == Ok(path));
             rule.map(|(_, access)| *access)

@@ -277,12 +277,14 @@ impl<'m> Worker<'m> {
                 path: format!("/.p/node/{}", node.name),
             })
             .collect();
+        let program = tree::open_path(Path::new("/.p/probe"))?;
         let source = tree::Source {
             at: Path::new("/.m"),
             base: PathBuf::from("/.p/base"),
             ours: Some(Path::new("/.p/ours")),
             node_directories: &node_directories,
             steps: shared.map(AsFd::as_fd),
+            program: program.as_fd(),
         };
         let lead = plan.crew.as_ref().map_or(self.number, |crew| crew.lead);
         tree::build(&source, &self.machine.image, plan, owner(lead))

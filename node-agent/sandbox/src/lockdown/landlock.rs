@@ -42,6 +42,8 @@ pub(crate) const MINIMUM_ABI: u32 = 2;
 pub(crate) enum Access {
     /// Programs and libraries.
     Execute,
+    /// One program.
+    Program,
     /// Data and directories.
     Read,
     /// One of the five device files.
@@ -57,6 +59,7 @@ impl Access {
         let own = !(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV);
         match self {
             Self::Execute => EXECUTE | READ_FILE | READ_DIR,
+            Self::Program => EXECUTE | READ_FILE,
             Self::Read => READ_FILE | READ_DIR,
             Self::Device => READ_FILE | WRITE_FILE,
             Self::Own => own,
@@ -251,7 +254,12 @@ mod tests {
     #[test]
     fn only_own_trees_can_be_changed_and_none_holds_devices() {
         let change = !(EXECUTE | READ_FILE | READ_DIR | WRITE_FILE);
-        for access in [Access::Execute, Access::Read, Access::Device] {
+        for access in [
+            Access::Execute,
+            Access::Program,
+            Access::Read,
+            Access::Device,
+        ] {
             assert_eq!(access.rights() & change, 0, "{access:?}");
         }
         for access in [Access::Own, Access::OwnData] {

@@ -55,7 +55,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Kinds of tests that need no control beside them.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "endings",
     "starts",
     "streams",
@@ -63,6 +63,7 @@ const KINDS: [&str; 13] = [
     "steps",
     "volumes",
     "checkers",
+    "probe",
     "collect",
     "leftovers",
     "memory",

@@ -8,6 +8,7 @@ mod landlock;
 mod loopback;
 mod namespaces;
 mod peers;
+mod probe;
 mod sockets;
 mod tree;
 
@@ -27,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("loopback", loopback::CASES),
         ("tree", tree::CASES),
         ("peers", peers::CASES),
+        ("probe", probe::CASES),
     ];
     concepts
         .into_iter()

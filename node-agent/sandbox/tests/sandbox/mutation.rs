@@ -124,6 +124,17 @@ const ROWS: &[Row] = &[
     attempt("cgroup: processes", "as many processes as the limit says, and not one more"),
 ];
 
+const PROBE: &str = "every attempt of the node's own test is refused";
+
+/// Parts whose absence the node's own test finds by itself, and the layer it names.
+const PROBED: &[(&str, &str)] = &[
+    ("1 Landlock", "Landlock"),
+    ("2 seccomp floor", "Seccomp"),
+    ("6 seccomp profile", "Seccomp"),
+    ("/proc: subset", "Rootfs"),
+    ("/proc: hidepid", "Rootfs"),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     let complete = Trial::test("every part that can be left out has a row", || {
         let rows: Vec<_> = ROWS.iter().map(|row| row.part).collect();
@@ -140,7 +151,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     let rows = ROWS.iter().map(|row| {
         Trial::test(format!("without {}", row.part), move || row.hold()).with_kind("mutation")
     });
-    std::iter::once(complete).chain(rows).collect()
+    let probed = PROBED.iter().map(|(part, layer)| {
+        let name = format!("without {part}, the node's own test fails");
+        Trial::test(name, move || probed(part, layer)).with_kind("mutation")
+    });
+    std::iter::once(complete)
+        .chain(rows)
+        .chain(probed)
+        .collect()
 }
 
 impl Row {
@@ -189,4 +207,15 @@ fn case(name: &str, without: &[&str]) -> (bool, String) {
     let said = control::describe(&output);
     assert!(said.contains("running 1 test"), "no case {name:?}: {said}");
     (output.status.success(), said)
+}
+
+fn probed(part: &str, layer: &str) -> Result<(), Failed> {
+    let (passed, said) = case(PROBE, &[READ_BACK, part]);
+    ensure(!passed, PROBE, "fails", &said)?;
+    ensure(
+        said.contains(&format!("layer: {layer}")),
+        PROBE,
+        "names the layer",
+        &said,
+    )
 }
