@@ -7,6 +7,7 @@
 //! positive control, which runs without the sandbox, can reach the machine.
 #![expect(clippy::panic, clippy::print_stderr, reason = "a test binary")]
 
+mod confined;
 mod container;
 mod denial;
 mod harness;
@@ -55,6 +56,8 @@ const ROLES: &[(&str, fn())] = &[
     (deaths::AGENT_KILLED, deaths::be_agent_killed),
     (leak::LEAK, leak::be_counting),
     (container::AROUND, container::be_around),
+    (confined::LOCKED, confined::be_locked),
+    (confined::FREE, confined::be_free),
 ];
 
 fn play(role: &str) -> ExitCode {
@@ -83,6 +86,7 @@ fn trials() -> Vec<Trial> {
         container::trials(),
         #[cfg(feature = "mutation")]
         mutation::trials(),
+        confined::trials(),
     ]
     .into_iter()
     .flatten()
