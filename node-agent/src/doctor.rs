@@ -65,6 +65,9 @@ fn examine(options: &HostOptions) -> Vec<Line> {
         lines.push(bad(&error));
         return lines;
     }
+    if let Err(error) = spawner.facts().root_for_all() {
+        lines.push(bad(&error));
+    }
     lines.push(locked_in());
     let mut slot = spawner.slot(0);
     match trials(&mut slot) {

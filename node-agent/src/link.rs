@@ -233,7 +233,6 @@ fn hello(desk: &Desk, settings: &Settings) -> AgentMessage {
         protocol: PROTOCOL.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: settings.node.to_string(),
-        default_rootfs: true,
         node_directories: settings.node_directories.clone(),
         ..Hello::default()
     };

@@ -166,7 +166,11 @@ pub fn run(options: &Options) -> Result<ExitCode, RunError> {
         }
     };
     let started = Spawner::start(options.host.host_plan());
-    let started = started.and_then(|spawner| spawner.facts().capable().map(|()| spawner));
+    let started = started.and_then(|spawner| {
+        spawner.facts().capable()?;
+        spawner.facts().root_for_all()?;
+        Ok(spawner)
+    });
     let statuses = match started {
         Ok(spawner) => on_slots(&spawner, options.host.slots(), &documents.jobs, &jobs)?,
         Err(error) => jobs.iter().map(|job| refused(job, &error)).collect(),

@@ -13,9 +13,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use evaljob_sandbox::{Launcher, SandboxError, confine};
+use evaljob_sandbox::{End, Launcher, SandboxError, confine};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::executor::book::Book;
 use crate::executor::{Benches, Desk, Executor, Keeper, Machine, Order, SandboxMachine};
@@ -50,6 +51,11 @@ pub enum ServeError {
     /// The agent itself would run with rights over the node.
     #[error("cannot lock the agent in")]
     Confine(#[source] SandboxError),
+    /// Only another process can start sandboxes again.
+    #[error(
+        "the launcher is gone, and the agent has no right to start another (hint: start the agent again; a kubelet does)"
+    )]
+    Launcher,
     /// No operator is given.
     #[error(transparent)]
     NoService(#[from] NoService),
@@ -81,6 +87,7 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
     // From here on this process has no right over the node, and gets none back.
     let confined = confine(&options.confinement(&operators)).map_err(ServeError::Confine)?;
     tracing::info!(uid = confined.uid, landlock_abi = ?confined.landlock_abi, "the agent is locked in");
+    let launcher_ended = word_of(launcher.watch().map_err(ServeError::Thread)?)?;
     let machine = SandboxMachine::new(launcher, plan, options.memory_reserve);
     let directories = options.node_directories.iter();
     let setup = Setup {
@@ -108,9 +115,24 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = launcher_ended => {
+                tracing::error!("the launcher is gone: nothing can start a sandbox anew");
+                return Err(ServeError::Launcher);
+            }
         }
         Ok(())
     })
+}
+
+/// The end of a process, for who waits in the runtime.
+fn word_of(end: End) -> Result<oneshot::Receiver<()>, ServeError> {
+    let (told, ended) = oneshot::channel();
+    // Who would hear it may be gone.
+    let watching = end.then(move || {
+        let _ = told.send(());
+    });
+    watching.map_err(ServeError::Thread)?;
+    Ok(ended)
 }
 
 /// Serves on a machine until `shutdown` is ready, then drains.
@@ -124,9 +146,15 @@ pub fn serve<M: Machine + 'static>(
 ) -> Result<(), ServeError> {
     let desk = Arc::new(Desk::new(Book::new(setup.slots, setup.repeat)));
     let benches = Arc::new(Benches::default());
-    let mut keeper = Keeper::new(machine, desk.clone(), benches.clone(), setup.slots);
-    keeper.look();
     let (orders, received) = mpsc::channel();
+    let mut keeper = Keeper::new(
+        machine,
+        desk.clone(),
+        benches.clone(),
+        setup.slots,
+        orders.clone(),
+    );
+    keeper.look();
     let executor = Executor {
         desk: desk.clone(),
         benches,
@@ -165,12 +193,13 @@ async fn connected(
     }
     tokio::spawn(deadlines(desk.clone()));
     tokio::spawn(Link::new(setup.link, desk.clone(), state).run());
-    shutdown().await?;
+    // Whatever it ends for: what runs is not lost for that.
+    let ended = shutdown().await;
     tracing::info!(%node, seconds = setup.drain.as_secs(), "shutting down: no more runs are taken");
     drain(desk, setup.drain).await;
     let left = desk.look(|book| book.figures());
     tracing::info!(%node, running = left.running, unacknowledged = left.unacknowledged, "ended");
-    Ok(())
+    ended
 }
 
 /// Lets what runs end, within its time; gives the rest back; waits a little for the operator to take it.

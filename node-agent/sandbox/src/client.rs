@@ -10,9 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags};
-use rustix::io::Errno;
+use rustix::event::EventfdFlags;
 
+use crate::end::End;
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::RunFacts;
 use crate::frame::{
@@ -73,10 +73,10 @@ impl Spawner {
     /// A spawner that the launcher started at the other end of `socket`.
     pub(crate) fn launched(
         socket: OwnedFd,
-        pidfd: OwnedFd,
+        end: End,
         plan: HostPlan,
     ) -> Result<Self, SandboxError> {
-        Self::prepared(socket, Process::Launched(pidfd), plan)
+        Self::prepared(socket, Process::Launched(end), plan)
     }
 
     fn prepared(link: OwnedFd, process: Process, plan: HostPlan) -> Result<Self, SandboxError> {
@@ -98,6 +98,17 @@ impl Spawner {
         drop(link);
         process.wait();
         Err(refused)
+    }
+
+    /// Word of its end, where a launcher started it; its own children are known by what they fail at.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn watch(&self) -> io::Result<Option<End>> {
+        match &self.process {
+            Process::Launched(end) => end.again().map(Some),
+            Process::Child(_) | Process::Ended => Ok(None),
+        }
     }
 
     /// What the spawner found on this machine.
@@ -133,8 +144,8 @@ impl Drop for Spawner {
 enum Process {
     /// It is our child.
     Child(Child),
-    /// It is the launcher's child; its pidfd.
-    Launched(OwnedFd),
+    /// It is the launcher's child.
+    Launched(End),
     /// It was waited for.
     Ended,
 }
@@ -143,10 +154,7 @@ impl Process {
     fn wait(self) {
         match self {
             Self::Child(mut child) => drop(child.wait()),
-            Self::Launched(pidfd) => {
-                let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
-                while let Err(Errno::INTR) = rustix::event::poll(&mut ended, None) {}
-            }
+            Self::Launched(end) => end.wait(),
             Self::Ended => {}
         }
     }

@@ -18,6 +18,7 @@ use rustix::thread::{CapabilitySet, Gid, Uid};
 use crate::error::{Context, Layer, SandboxError};
 use crate::lockdown::capabilities;
 use crate::lockdown::landlock::{BIND_TCP, CONNECT_TCP, Handled, MINIMUM_ABI, Own};
+use crate::privileges;
 use crate::seccomp::{self, Arch};
 use crate::sys;
 
@@ -133,9 +134,7 @@ fn take_id(id: u32) -> Result<u32, SandboxError> {
         }
         become_id(id)
             .or_layer(Layer::Identity, || format!("become uid {id}"))
-            .map_err(|error| {
-                error.hint("the container needs the capabilities SETUID and SETGID")
-            })?;
+            .map_err(|error| privileges::explained("the agent", error))?;
         id
     } else {
         own.as_raw()

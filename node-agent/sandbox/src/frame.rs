@@ -22,6 +22,7 @@ use crate::error::{Layer, SandboxError};
 use crate::facts::{Breach, CgroupVersion, RunFacts};
 use crate::memfile::{self, Sealed};
 use crate::plan::{HostPlan, JobPlan, RunPlan};
+use crate::privileges;
 
 /// Largest frame. Bounded so that neither side can make the other allocate without end.
 pub(crate) const MAX_FRAME: usize = 1 << 20;
@@ -61,6 +62,8 @@ pub struct HostFacts {
     pub cgroup: CgroupVersion,
     /// Bytes that all runs together may use at most: the nearest memory limit above us.
     pub memory_budget: u64,
+    /// There is a root file system for jobs without an image.
+    pub default_rootfs: bool,
     /// The machine's core_pattern starts with `|` or `@`: a crash would reach a program of the host.
     pub piped_core_pattern: bool,
     /// Cgroups of dead predecessors that could not be removed, and why; for the log.
@@ -73,6 +76,19 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// Refuses jobs without an image where there is no root file system for them.
+    ///
+    /// # Errors
+    /// With the way out.
+    pub fn root_for_all(&self) -> Result<(), SandboxError> {
+        if self.default_rootfs {
+            return Ok(());
+        }
+        let cause = "there is no root file system for jobs without an image";
+        Err(SandboxError::new(Layer::Rootfs, cause)
+            .hint("--rootfs takes a directory with the files of an image, /toolbox in the image that has one"))
+    }
+
     /// Refuses a machine whose spawner lacks a capability: there some runs would fail as if the program were at fault.
     ///
     /// # Errors
@@ -81,9 +97,7 @@ impl HostFacts {
         if self.lacking.is_empty() {
             return Ok(());
         }
-        let names = self.lacking.join(", ");
-        let error = SandboxError::new(Layer::Capabilities, format!("the spawner lacks {names}"));
-        Err(error.hint("start the agent as root, with these in securityContext.capabilities.add"))
+        Err(privileges::lack("the spawner", &self.lacking))
     }
 }
 

@@ -109,6 +109,11 @@ impl Image {
         })
     }
 
+    /// Whether there is anything beside /etc, which every container has.
+    pub(crate) fn has_programs(&self) -> bool {
+        self.directories.iter().any(|name| name != "etc") || !self.links.is_empty()
+    }
+
     /// Whether `name` is one of its top-level directories.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.directories.iter().any(|known| known == name)
@@ -214,6 +219,21 @@ mod tests {
         ] {
             assert!(!is_listed(name), "{name}");
         }
+    }
+
+    #[test]
+    fn an_empty_image_is_no_root_file_system() {
+        let image = |directories: &[&str], links: &[&str]| Image {
+            directories: directories.iter().map(|&name| name.into()).collect(),
+            links: links
+                .iter()
+                .map(|&name| (name.into(), "usr".into()))
+                .collect(),
+            machine: true,
+        };
+        assert!(!image(&["etc"], &[]).has_programs());
+        assert!(image(&["bin", "etc"], &[]).has_programs());
+        assert!(image(&["etc"], &["bin"]).has_programs());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Spawner;
+use crate::end::End;
 use crate::error::{Context, Layer, SandboxError};
 use crate::frame;
 use crate::plan::HostPlan;
@@ -44,6 +45,7 @@ enum Launched {
 pub struct Launcher {
     link: Arc<Mutex<Option<OwnedFd>>>,
     child: Child,
+    end: End,
 }
 
 impl Launcher {
@@ -53,11 +55,29 @@ impl Launcher {
     /// When the process cannot be made.
     pub fn start() -> Result<Self, SandboxError> {
         let (ours, theirs) = pair()?;
-        let child = again(LAUNCHER, theirs)?;
+        let mut child = again(LAUNCHER, theirs)?;
+        let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let end = match pidfd.or_layer(Layer::Spawner, || "hold on to the launcher".into()) {
+            Ok(pidfd) => End::of(pidfd),
+            Err(error) => {
+                drop(ours); // end of file: it ends
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
         Ok(Self {
             link: Arc::new(Mutex::new(Some(ours))),
             child,
+            end,
         })
+    }
+
+    /// Word of its end: from then on no spawner can be started, and this process cannot get its rights back.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn watch(&self) -> io::Result<End> {
+        self.end.again()
     }
 
     /// Starts a spawner and waits until the machine is prepared.
@@ -78,7 +98,7 @@ impl Launcher {
             }
         };
         drop(theirs);
-        Spawner::launched(ours, pidfd, plan)
+        Spawner::launched(ours, End::of(pidfd), plan)
     }
 }
 

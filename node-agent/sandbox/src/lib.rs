@@ -16,6 +16,7 @@
 pub mod cgroup;
 mod client;
 mod confine;
+mod end;
 mod error;
 pub mod facts;
 mod frame;
@@ -48,6 +49,7 @@ mod worker;
 pub use cgroup::cpus;
 pub use client::{Collected, Interrupt, RunIo, Slot, Spawner, maybe_become_spawner};
 pub use confine::{Confined, Confinement, confine};
+pub use end::End;
 pub use error::{Layer, SandboxError};
 pub use frame::HostFacts;
 pub use launcher::Launcher;

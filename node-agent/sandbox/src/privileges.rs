@@ -6,6 +6,7 @@
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use crate::error::{Layer, SandboxError};
 use crate::lockdown::capabilities;
 
 /// By name.
@@ -55,4 +56,23 @@ pub(crate) fn lacking() -> Result<Vec<String>, Errno> {
     let held = rustix::thread::capabilities(None)?.effective;
     let missing = NEEDED.iter().filter(|(_, one)| !held.contains(*one));
     Ok(missing.map(|(name, _)| (*name).to_owned()).collect())
+}
+
+/// That `who` lacks these.
+pub(crate) fn lack(who: &str, names: &[String]) -> SandboxError {
+    let cause = format!("{who} lacks {}", names.join(", "));
+    SandboxError::new(Layer::Capabilities, cause)
+        .hint("start the agent as root, with these in securityContext.capabilities.add")
+}
+
+/// What failed here, with the capabilities that `who`, this process, lacks: the kernel says EPERM and no more.
+pub(crate) fn explained(who: &str, error: SandboxError) -> SandboxError {
+    match lacking() {
+        Ok(names) if !names.is_empty() => {
+            let mut lack = lack(who, &names);
+            lack.cause = format!("{}: {}: {}", lack.cause, error.layer, error.cause);
+            lack
+        }
+        _ => error,
+    }
 }

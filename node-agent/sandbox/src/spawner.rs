@@ -49,7 +49,7 @@ pub(crate) fn run(socket: OwnedFd, launcher: Option<Pid>) -> i32 {
         Err(_) => return 71,
     };
     let ours: Vec<Pid> = Pid::from_raw(agent).into_iter().chain(launcher).collect();
-    match prepare(&plan, ours) {
+    match prepare(&plan, ours).map_err(|error| privileges::explained("the spawner", error)) {
         Ok((spawner, facts)) => {
             if frame::send(&socket, &FromSpawner::Ready(facts), &[]).is_err() {
                 return 72;
@@ -127,6 +127,7 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         landlock_abi: abi,
         cgroup: cgroups.version(),
         memory_budget,
+        default_rootfs: image.has_programs(),
         piped_core_pattern: core_pattern.starts_with(['|', '@']),
         leftovers: cgroups.leftovers().to_vec(),
         lacking: privileges::lacking()

@@ -41,6 +41,8 @@ pub struct Resources {
     pub landlock_abi: u32,
     /// Bytes that runs, with their inputs, may use together.
     pub memory: u64,
+    /// Whether jobs without an image have a root file system.
+    pub default_rootfs: bool,
 }
 
 /// A layer that cannot be enforced.

@@ -5,7 +5,7 @@
 //! run any more the machine is started anew. One thread; it owns the machine, and ends it when it ends.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -26,6 +26,8 @@ const MEND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 pub enum Order {
     /// A run failed for a reason that may be the machine's.
     Look,
+    /// What was started by this count has ended.
+    Ended(u64),
     /// The agent ends.
     End,
 }
@@ -36,6 +38,10 @@ pub struct Keeper<M> {
     desk: Arc<Desk>,
     benches: Arc<Benches>,
     slots: u32,
+    /// Leads to this keeper.
+    orders: Sender<Order>,
+    /// How often the machine was started.
+    starts: u64,
     /// The judge of trial runs has a slot of its own, so that it never waits for a job.
     trial: Option<Box<dyn Judge>>,
     pause: Duration,
@@ -51,12 +57,20 @@ impl<M> std::fmt::Debug for Keeper<M> {
 
 impl<M: Machine> Keeper<M> {
     /// A keeper of a machine with `slots` slots for jobs and one, the last, for trial runs.
-    pub fn new(machine: M, desk: Arc<Desk>, benches: Arc<Benches>, slots: u32) -> Self {
+    pub fn new(
+        machine: M,
+        desk: Arc<Desk>,
+        benches: Arc<Benches>,
+        slots: u32,
+        orders: Sender<Order>,
+    ) -> Self {
         Self {
             machine,
             desk,
             benches,
             slots,
+            orders,
+            starts: 0,
             trial: None,
             pause: MEND.0,
         }
@@ -65,17 +79,25 @@ impl<M: Machine> Keeper<M> {
     /// Looks at the machine whenever it is time or asked for, until it is told to end.
     pub fn run(mut self, orders: &Receiver<Order>) {
         loop {
-            match orders.recv_timeout(self.until_next()) {
-                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Order::Look) | Err(RecvTimeoutError::Timeout) => {}
-            }
+            let first = match orders.recv_timeout(self.until_next()) {
+                Ok(order) => Some(order),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             // Failures that came together are answered by one look.
-            while let Ok(order) = orders.try_recv() {
-                if order == Order::End {
-                    return;
-                }
+            let all: Vec<Order> = first.into_iter().chain(orders.try_iter()).collect();
+            if all.contains(&Order::End) {
+                return;
             }
-            self.look();
+            let lost = all.contains(&Order::Ended(self.starts));
+            if lost {
+                tracing::error!("the spawner has ended, and its runs with it");
+                self.trial = None;
+            }
+            // What was replaced has ended as well, and nobody needs to look for that.
+            if lost || all.is_empty() || all.contains(&Order::Look) {
+                self.look();
+            }
         }
     }
 
@@ -119,7 +141,12 @@ impl<M: Machine> Keeper<M> {
             let known = self.desk.look(|book| book.missing().cloned());
             return known.map_or(Ok(()), Err);
         }
+        self.starts += 1;
         let resources = self.machine.start()?;
+        let told = Order::Ended(self.starts);
+        if let Err(error) = self.machine.watch(self.orders.clone(), told) {
+            tracing::warn!(%error, "the end of the sandbox would be seen by the next run only");
+        }
         let judges = (0..self.slots).map(|slot| self.machine.judge(slot));
         self.benches.replace(judges.collect());
         self.trial = self.machine.judge(self.slots);

@@ -3,7 +3,8 @@
 //! In: a job for a slot. Out: its status. A [`Machine`] may be started again after it failed; [`Benches`] then has
 //! new judges, and the old ones go with the jobs that still have them. Decides nothing.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::job::Job;
@@ -12,6 +13,7 @@ use evaljob_sandbox::{Launcher, SandboxError, Spawner};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::executor::book::{Missing, Resources};
+use crate::executor::keeper::Order;
 use crate::judge::Stop;
 use crate::lanes::{self, Lanes};
 
@@ -31,6 +33,12 @@ pub trait Machine: Send {
 
     /// A judge for a slot; `None` while the machine is not started.
     fn judge(&self, slot: u32) -> Option<Box<dyn Judge>>;
+
+    /// Sends `order` once what was started last has ended, also where it was to end.
+    ///
+    /// # Errors
+    /// When nobody would.
+    fn watch(&self, keeper: mpsc::Sender<Order>, order: Order) -> io::Result<()>;
 }
 
 impl Judge for Arc<Lanes> {
@@ -82,12 +90,14 @@ impl Machine for SandboxMachine {
         let resources = Resources {
             landlock_abi: facts.landlock_abi,
             memory: facts.memory_budget.saturating_sub(self.reserve),
+            default_rootfs: facts.default_rootfs,
         };
         tracing::info!(
             pid = facts.spawner_pid,
             cgroup = ?facts.cgroup,
             landlock_abi = resources.landlock_abi,
             memory = resources.memory,
+            default_rootfs = resources.default_rootfs,
             "spawner started"
         );
         if resources.memory == 0 {
@@ -105,6 +115,19 @@ impl Machine for SandboxMachine {
     fn judge(&self, _slot: u32) -> Option<Box<dyn Judge>> {
         let (_, lanes) = self.spawner.as_ref()?;
         Some(Box::new(lanes.clone()))
+    }
+
+    fn watch(&self, keeper: mpsc::Sender<Order>, order: Order) -> io::Result<()> {
+        let Some((spawner, _)) = &self.spawner else {
+            return Ok(());
+        };
+        match spawner.watch()? {
+            // The keeper may have ended before.
+            Some(end) => end.then(move || {
+                let _ = keeper.send(order);
+            }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! The binary as it runs on a node: the real sandbox, signals, the end of the process.
 
-use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::wire::{Run, agent_message};
@@ -14,31 +13,12 @@ use crate::support::until;
 struct Agent(Child);
 
 impl Agent {
-    fn start(authority: &Authority, operator: &Operator) -> Self {
-        let token = authority.directory().join("token");
-        std::fs::write(&token, "token").unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_evaljob-agent"))
-            .arg("serve")
-            .args(["--operator", &operator.address.to_string()])
-            .args([
-                "--operator-name",
-                NAME,
-                "--slots",
-                "2",
-                "--drain-seconds",
-                "1",
-            ])
-            .arg("--operator-ca")
-            .arg(authority.file())
-            .arg("--token-file")
-            .arg(token)
-            .args(["--node-name", "n1", "--allow-cgroup-v1"])
-            .env_clear()
-            .stderr(Stdio::inherit())
-            .stdout(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        Self(child)
+    /// `drain`: seconds for what runs at the end.
+    fn start(authority: &Authority, operator: &Operator, drain: &str) -> Self {
+        let child = serve(&[], authority, operator)
+            .args(["--drain-seconds", drain])
+            .spawn();
+        Self(child.unwrap())
     }
 
     fn terminate(&self) {
@@ -62,6 +42,29 @@ impl Drop for Agent {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The command of an agent with two slots; `under`: a program and its arguments that start it.
+fn serve(under: &[&str], authority: &Authority, operator: &Operator) -> Command {
+    let token = authority.directory().join("token");
+    std::fs::write(&token, "token").unwrap();
+    let words = under
+        .iter()
+        .copied()
+        .chain([env!("CARGO_BIN_EXE_evaljob-agent"), "serve"]);
+    let words: Vec<&str> = words.collect();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .args(["--operator", &operator.address.to_string()])
+        .args(["--operator-name", NAME, "--slots", "2"])
+        .arg("--operator-ca")
+        .arg(authority.file())
+        .arg("--token-file")
+        .arg(token)
+        .args(["--node-name", "n1", "--allow-cgroup-v1"])
+        .env_clear();
+    command
 }
 
 /// Welcomes an agent, which must be able to enforce every layer here.
@@ -92,34 +95,64 @@ async fn status_of(stream: &mut Stream) -> EvalJobStatus {
     stream.find(pick).await
 }
 
+/// Children of a process, of whatever thread.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task");
+    let tasks = std::fs::read_dir(path).into_iter().flatten().flatten();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| {
+            let pids: Vec<u32> = text
+                .split_whitespace()
+                .map(|pid| pid.parse().unwrap())
+                .collect();
+            pids
+        })
+        .collect()
+}
+
+/// Its command line; empty where it is gone.
+fn command_line(pid: u32) -> String {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+    line.unwrap_or_default().replace('\0', " ")
+}
+
 /// Processes below this one, by their command lines.
 fn descendants() -> Vec<String> {
-    let children = |pid: u32| -> Vec<u32> {
-        let path = format!("/proc/{pid}/task");
-        let tasks = std::fs::read_dir(path).into_iter().flatten().flatten();
-        tasks
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-            .flat_map(|text| {
-                let pids: Vec<u32> = text
-                    .split_whitespace()
-                    .map(|pid| pid.parse().unwrap())
-                    .collect();
-                pids
-            })
-            .collect()
-    };
     let mut open = children(std::process::id());
     let mut found = Vec::new();
     while let Some(pid) = open.pop() {
         open.extend(children(pid));
-        let mut line = String::new();
-        let file = std::fs::File::open(Path::new("/proc").join(pid.to_string()).join("cmdline"));
-        if let Ok(mut file) = file {
-            let _ = file.read_to_string(&mut line);
-        }
-        found.push(line.replace('\0', " "));
+        found.push(command_line(pid));
     }
     found
+}
+
+/// The processes of an agent that keep rights.
+#[derive(Debug, Clone, Copy)]
+struct Privileged {
+    launcher: u32,
+    spawner: u32,
+}
+
+impl Privileged {
+    /// `None` while one of the two is missing.
+    fn of(agent: &Agent) -> Option<Self> {
+        let only = |parent: u32| match children(parent)[..] {
+            [one] if command_line(one).starts_with("evaljob-launcher") => Some(one),
+            _ => None,
+        };
+        let launcher = only(agent.0.id())?;
+        let spawner = only(launcher)?;
+        Some(Self { launcher, spawner })
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
 }
 
 /// A field of /proc/PID/status of a process or of one of its threads.
@@ -161,27 +194,9 @@ fn rights_are_where_they_belong(agent: &Agent) {
             assert_eq!(status_field(thread, field), wanted, "{field} of {thread:?}");
         }
     }
-    let privileged: Vec<_> = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let path = entry.unwrap().path();
-            let line = std::fs::read_to_string(path.join("cmdline")).ok()?;
-            let parent = std::fs::read_to_string(path.join("stat")).ok()?;
-            let parent = parent.rsplit_once(") ")?.1.split(' ').nth(1)?.to_owned();
-            line.starts_with("evaljob-launcher")
-                .then_some((path, parent))
-        })
-        .collect();
-    let id = agent.0.id().to_string();
-    let launcher = privileged.iter().find(|(_, parent)| *parent == id);
-    let launcher = launcher.map(|(path, _)| path.file_name().unwrap().to_owned());
-    let launcher = launcher.expect("a launcher").into_string().unwrap();
-    let ours = |(path, parent): &&(std::path::PathBuf, String)| {
-        *parent == launcher || path.ends_with(&launcher)
-    };
-    let ours: Vec<_> = privileged.iter().filter(ours).collect();
-    assert_eq!(ours.len(), 2, "launcher and spawner: {privileged:?}");
-    for (path, _) in ours {
+    let privileged = Privileged::of(agent).expect("launcher and spawner, and nobody else");
+    for pid in [privileged.launcher, privileged.spawner] {
+        let path = &Path::new("/proc").join(pid.to_string());
         for (field, wanted) in [
             ("CapInh", NONE),
             ("CapPrm", SIX),
@@ -194,12 +209,15 @@ fn rights_are_where_they_belong(agent: &Agent) {
     }
 }
 
-/// One test: what the process leaves behind is only told apart while no other one runs.
+/// Held by each test: what a process leaves behind is only told apart while no other one runs.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn a_real_run_ends_in_its_verdict_and_a_terminated_agent_leaves_nothing() {
+    let _alone = ALONE.lock().await;
     let authority = Authority::new();
     let mut operator = Operator::start(&authority).await;
-    let agent = Agent::start(&authority, &operator);
+    let agent = Agent::start(&authority, &operator, "1");
     let mut stream = welcomed(&mut operator).await;
     assert!(stream.hello.memory > 0 && stream.hello.landlock_abi > 0);
     rights_are_where_they_belong(&agent);
@@ -241,4 +259,109 @@ async fn a_real_run_ends_in_its_verdict_and_a_terminated_agent_leaves_nothing() 
     stream.ack(identity("d", 1));
     assert!(agent.ended().await.success());
     assert_eq!(descendants(), [""; 0], "processes are left");
+}
+
+#[tokio::test]
+async fn a_killed_spawner_is_replaced_and_an_agent_whose_launcher_was_killed_ends() {
+    let _alone = ALONE.lock().await;
+    let authority = Authority::new();
+    let mut operator = Operator::start(&authority).await;
+    let agent = Agent::start(&authority, &operator, "30");
+    let mut stream = welcomed(&mut operator).await;
+    let first = Privileged::of(&agent).unwrap();
+    // Nothing runs, so no run fails that would tell of it.
+    kill(first.spawner);
+    until("another spawner", || {
+        Privileged::of(&agent).is_some_and(|now| now.spawner != first.spawner)
+    })
+    .await;
+    stream.run(script("a", "exit 3"));
+    assert_eq!(stream.find(result_of("a")).await, "RuntimeError");
+    stream.ack(identity("a", 1));
+    stream.run(script("b", "sleep 2"));
+    until("a job that runs", || {
+        descendants().iter().any(|line| line.starts_with("sleep 2"))
+    })
+    .await;
+    kill(first.launcher);
+    stream.ended().await;
+    let mut stream = operator.stream().await;
+    assert!(!stream.hello.health.as_ref().unwrap().ready);
+    stream.welcome(1, &[identity("b", 1)]);
+    assert_eq!(
+        stream.find(result_of("b")).await,
+        "Completed",
+        "what runs has its time"
+    );
+    stream.ack(identity("b", 1));
+    assert_eq!(agent.ended().await.code(), Some(1));
+    until("its processes to be gone", || descendants().is_empty()).await;
+}
+
+/// What the spawner needs; what misses each is shown by the container tests of the sandbox.
+const CAPABILITIES: [&str; 6] = [
+    "SYS_ADMIN",
+    "SETUID",
+    "SETGID",
+    "DAC_OVERRIDE",
+    "CHOWN",
+    "FOWNER",
+];
+
+/// Starts a program as root without one capability.
+fn without(capability: &str) -> [String; 2] {
+    let bound = format!("--bounding-set=-{}", capability.to_lowercase());
+    ["/usr/bin/setpriv".to_owned(), bound]
+}
+
+#[tokio::test]
+async fn an_agent_names_the_capability_that_it_lacks_before_any_run() {
+    let _alone = ALONE.lock().await;
+    let authority = Authority::new();
+    let mut operator = Operator::start(&authority).await;
+    for capability in CAPABILITIES {
+        let under = without(capability);
+        let under = under.each_ref().map(String::as_str);
+        let lacks = |text: &str| {
+            let named = text.contains(&format!(" lacks {capability}"));
+            assert!(named, "without {capability}: {text}");
+        };
+        let mut doctor = Command::new(under[0]);
+        let doctor = doctor
+            .args(&under[1..])
+            .arg(env!("CARGO_BIN_EXE_evaljob-agent"));
+        let said = doctor
+            .args(["doctor", "--allow-cgroup-v1"])
+            .output()
+            .unwrap();
+        assert_eq!(said.status.code(), Some(1), "without {capability}");
+        let said = String::from_utf8(said.stdout).unwrap();
+        let failed: Vec<&str> = said
+            .lines()
+            .filter(|line| line.starts_with("FAIL"))
+            .collect();
+        assert_eq!(failed.len(), 1, "without {capability}: {said}");
+        assert!(failed[0].starts_with("FAIL Capabilities "), "{said}");
+        lacks(failed[0]);
+        let mut command = serve(&under, &authority, &operator);
+        if matches!(capability, "SETUID" | "SETGID") {
+            // It would have to go on as root.
+            let ended = command.output().unwrap();
+            assert!(!ended.status.success(), "without {capability}");
+            lacks(&String::from_utf8(ended.stderr).unwrap());
+            continue;
+        }
+        let agent = Agent(command.args(["--drain-seconds", "0"]).spawn().unwrap());
+        let stream = operator.welcomed(1).await;
+        let health = stream.hello.health.clone().unwrap();
+        assert_eq!(
+            (health.ready, health.layer.as_str()),
+            (false, "Capabilities")
+        );
+        lacks(&health.message);
+        agent.terminate();
+        stream.ended().await;
+        assert!(agent.ended().await.success());
+    }
+    until("every process to be gone", || descendants().is_empty()).await;
 }

@@ -36,6 +36,7 @@ impl Book {
         hello.credits = self.credits();
         hello.memory = self.resources.memory;
         hello.landlock_abi = self.resources.landlock_abi;
+        hello.default_rootfs = self.resources.default_rootfs;
         hello.health = Some(self.health());
         let held = self.entries.iter().filter(|entry| !entry.is_forgotten());
         hello.inventory = held

@@ -68,6 +68,7 @@ impl Bench {
         book.set_resources(Resources {
             landlock_abi: 6,
             memory: 100 * MIB,
+            default_rootfs: true,
         });
         book.set_health(None);
         let mut bench = Self {
@@ -631,8 +632,15 @@ fn a_machine_that_changed_needs_another_hello() {
         ..resources
     });
     assert!(bench.book.is_hello_outdated());
-    assert_eq!(bench.hello(0).memory, MIB);
+    let hello = bench.hello(0);
+    assert_eq!((hello.memory, hello.default_rootfs), (MIB, true));
     assert!(!bench.book.is_hello_outdated());
+    bench.book.set_resources(Resources {
+        default_rootfs: false,
+        ..resources
+    });
+    assert!(bench.book.is_hello_outdated());
+    assert!(!bench.hello(0).default_rootfs);
 }
 
 #[test]

@@ -4,11 +4,12 @@
 //! Accepted, with 2 MiB of outputs. `true` and `sh`, the trial runs: Completed, with every layer, while the machine is whole.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use evaljob_agent::executor::book::{Missing, Resources};
-use evaljob_agent::executor::{Judge, Machine};
+use evaljob_agent::executor::{Judge, Machine, Order};
 use evaljob_agent::judge::{Stop, StopReason};
 use evaljob_crds::job::Job;
 use evaljob_crds::status::{CollectedOutput, Enforcement};
@@ -77,11 +78,16 @@ impl Machine for Steering {
         Ok(Resources {
             landlock_abi: 6,
             memory: MEMORY,
+            default_rootfs: true,
         })
     }
 
     fn judge(&self, _slot: u32) -> Option<Box<dyn Judge>> {
         Some(Box::new(self.clone()))
+    }
+
+    fn watch(&self, _: mpsc::Sender<Order>, _: Order) -> io::Result<()> {
+        Ok(())
     }
 }
 
