@@ -1,17 +1,18 @@
 //! `evaljob-agent doctor`: what this machine can enforce, a line for each layer, and what to change.
 //!
 //! In: the same flags as `run`. Out: lines on standard output; exit code 0 only where jobs would run. The machine is
-//! prepared as for real jobs, then a program runs through the whole sequence and others try what each must not do.
+//! prepared as for real jobs, then a program runs through the whole sequence and tries what none may do.
 
+mod checklist;
+
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use evaljob_sandbox::facts::{CgroupVersion, Ending, RunFacts};
-use evaljob_sandbox::plan::{JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile};
+use evaljob_sandbox::facts::{CgroupVersion, RunFacts};
 use evaljob_sandbox::{
-    Confinement, HostFacts, Interrupt, Layer, RunIo, SandboxError, Slot, Spawner, confine,
+    Confinement, Finding, HostFacts, Layer, SandboxError, Slot, Spawner, confine,
 };
 
 use crate::run::HostOptions;
@@ -20,9 +21,29 @@ use crate::serve::AGENT_UID;
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
-    holds: bool,
+    mark: Mark,
     layer: String,
     text: String,
+}
+
+/// What a finding means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    /// Jobs run, and the node would be better with a change.
+    Note,
+    /// No job runs.
+    Fail,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok  ",
+            Self::Note => "note",
+            Self::Fail => "FAIL",
+        })
+    }
 }
 
 /// Examines the machine.
@@ -32,11 +53,10 @@ struct Line {
 pub fn run(options: &HostOptions) -> io::Result<ExitCode> {
     let lines = examine(options);
     let mut out = io::stdout().lock();
-    for line in &lines {
-        let mark = if line.holds { "ok  " } else { "FAIL" };
-        writeln!(out, "{mark} {:<13} {}", line.layer, line.text)?;
+    for Line { mark, layer, text } in &lines {
+        writeln!(out, "{mark} {layer:<13} {text}")?;
     }
-    let holds = lines.iter().all(|line| line.holds);
+    let holds = lines.iter().all(|line| line.mark != Mark::Fail);
     let end = if holds {
         "jobs run here"
     } else {
@@ -53,6 +73,7 @@ pub fn run(options: &HostOptions) -> io::Result<ExitCode> {
 fn examine(options: &HostOptions) -> Vec<Line> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut lines = vec![good("kernel", release.trim().to_owned())];
+    lines.extend(checklist::look(|path| fs::read_to_string(path).ok()));
     let spawner = match Spawner::start(options.host_plan()) {
         Ok(spawner) => spawner,
         Err(error) => {
@@ -70,7 +91,7 @@ fn examine(options: &HostOptions) -> Vec<Line> {
     }
     lines.push(locked_in());
     let mut slot = spawner.slot(0);
-    match trials(&mut slot) {
+    match tried(&mut slot) {
         Ok(more) => lines.extend(more),
         Err(error) => lines.push(bad(&error)),
     }
@@ -97,7 +118,7 @@ fn locked_in() -> Line {
 
 fn good(layer: &str, text: String) -> Line {
     Line {
-        holds: true,
+        mark: Mark::Ok,
         layer: layer.to_owned(),
         text,
     }
@@ -110,7 +131,7 @@ fn bad(error: &SandboxError) -> Line {
         format!(" (hint: {})", error.way_out)
     };
     Line {
-        holds: false,
+        mark: Mark::Fail,
         layer: error.layer.to_string(),
         text: format!("{}{hint}", error.cause),
     }
@@ -146,20 +167,17 @@ fn found(facts: &HostFacts) -> Vec<Line> {
     lines
 }
 
-/// What a program must be able to do, and what it must not.
-fn trials(slot: &mut Slot) -> Result<Vec<Line>, SandboxError> {
-    slot.begin(
-        &JobPlan {
-            workspace: 16 << 20,
-            memory: 64 << 20,
-            ..JobPlan::default()
-        },
-        &[],
-    )?;
-    let honest = trial(slot, &["true"])?;
-    let denied = trial(slot, &["ls", "/"])?;
-    slot.end()?;
-    Ok(vec![verified(&honest), started(&honest), canary(&denied)])
+/// What a program must not be able to do, tried by one that ran through the whole sequence.
+fn tried(slot: &mut Slot) -> Result<Vec<Line>, SandboxError> {
+    let (facts, findings) = slot.probe()?;
+    let line = |finding: Finding| Line {
+        mark: if finding.holds { Mark::Ok } else { Mark::Fail },
+        layer: finding.layer.to_string(),
+        text: finding.text,
+    };
+    Ok(std::iter::once(verified(&facts))
+        .chain(findings.into_iter().map(line))
+        .collect())
 }
 
 /// The read-back of the trial run.
@@ -176,78 +194,10 @@ fn verified(facts: &RunFacts) -> Line {
                 seen.landlock_scoped
             ),
         ),
-        None => missing(
-            Layer::ReadBack,
-            "the trial run did not come to the read-back",
-        ),
-    }
-}
-
-fn started(facts: &RunFacts) -> Line {
-    match &facts.ending {
-        Ending::Exited(0) => good("trial", "`true` ran through the whole sequence".to_owned()),
-        Ending::NotStarted { errno: 2, .. } => good(
-            "trial",
-            "the sequence holds; the root file system has no `true`".to_owned(),
-        ),
-        other => missing(Layer::Spawner, &format!("`true` ended with {other:?}")),
-    }
-}
-
-/// Landlock leaves no trace under /proc: only an attempt shows that it is in force.
-fn canary(facts: &RunFacts) -> Line {
-    match &facts.ending {
-        Ending::Exited(0) => missing(
-            Layer::Landlock,
-            "a program could list /, for which no rule exists",
-        ),
-        Ending::Exited(_) => good("canary", "listing / is refused".to_owned()),
-        Ending::NotStarted { errno: 2, .. } => good(
-            "canary",
-            "not tried: the root file system has no `ls`".to_owned(),
-        ),
-        other => missing(Layer::Landlock, &format!("`ls /` ended with {other:?}")),
-    }
-}
-
-fn missing(layer: Layer, text: &str) -> Line {
-    Line {
-        holds: false,
-        layer: layer.to_string(),
-        text: text.to_owned(),
-    }
-}
-
-fn trial(slot: &mut Slot, argv: &[&str]) -> Result<RunFacts, SandboxError> {
-    let interrupt = Interrupt::new().map_err(|error| SandboxError {
-        layer: Layer::Spawner,
-        cause: format!("cannot make an interrupt: {error}"),
-        way_out: "raise the limit of open files".to_owned(),
-    })?;
-    let plan = RunPlan {
-        kind: RunKind::Test,
-        argv: argv.iter().map(|text| (*text).to_owned()).collect(),
-        env: vec!["PATH=/usr/local/bin:/usr/bin:/bin".to_owned()],
-        working_dir: "/work".to_owned(),
-        limits: RunLimits {
-            cpu_time: Duration::from_secs(5),
-            wall_time: Duration::from_secs(20),
-            cpus: 1,
-            memory: 64 << 20,
-            processes: 8,
-            open_files: 64,
-            file_size: 1 << 20,
-            stack: 8 << 20,
-            output: 1 << 20,
+        None => Line {
+            mark: Mark::Fail,
+            layer: Layer::ReadBack.to_string(),
+            text: "the trial run did not come to the read-back".to_owned(),
         },
-        profile: SeccompProfile::Default,
-        minimum_landlock_abi: 0,
-    };
-    let io = RunIo {
-        stdin: &[],
-        stdout: &mut |_| (),
-        stderr: &mut |_| (),
-        interrupt: &interrupt,
-    };
-    slot.run(&plan, io)
+    }
 }

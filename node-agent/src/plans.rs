@@ -45,6 +45,7 @@ pub fn job(job: &Job) -> (JobPlan, Vec<u8>) {
             Network::None => plan::Network::None,
             Network::Loopback => plan::Network::Loopback,
         },
+        probe: false,
     };
     (plan, content)
 }
@@ -61,6 +62,7 @@ pub fn checker(job: &Job, program: &CheckerProgram) -> (JobPlan, Vec<u8>) {
         checker: true,
         crew: None,
         network: plan::Network::None,
+        probe: false,
     };
     (plan, content)
 }

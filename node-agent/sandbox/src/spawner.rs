@@ -128,7 +128,7 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         cgroup: cgroups.version(),
         memory_budget,
         default_rootfs: image.has_programs(),
-        piped_core_pattern: core_pattern.starts_with(['|', '@']),
+        piped_core_pattern: is_piped(&core_pattern)?,
         leftovers: cgroups.leftovers().to_vec(),
         lacking: privileges::lacking()
             .or_layer(Layer::Capabilities, || "read our own capabilities".into())?,
@@ -186,6 +186,24 @@ fn landlock_abi() -> Result<u32, SandboxError> {
         .hint(hint));
     }
     Ok(abi)
+}
+
+/// Whether crashes are handed to a program, which RLIMIT_CORE 1 keeps from starting for a run.
+///
+/// # Errors
+/// Where they are handed to a socket: no limit stops that, and the listener would get the memory of hostile programs.
+fn is_piped(core_pattern: &str) -> Result<bool, SandboxError> {
+    if core_pattern.starts_with('@') {
+        return Err(SandboxError::new(
+            Layer::Rlimits,
+            format!(
+                "kernel.core_pattern {:?} hands every crash to a socket, whatever its limits",
+                core_pattern.trim_end()
+            ),
+        )
+        .hint("set kernel.core_pattern to a file name, or to a program by `|`"));
+    }
+    Ok(core_pattern.starts_with('|'))
 }
 
 fn inherited_filters(status: &str) -> u32 {
@@ -294,5 +312,19 @@ impl Spawner {
             }
         }
         let _ = self.cgroups.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_hands_crashes_to_a_socket_is_refused() {
+        assert_eq!(is_piped("core\n"), Ok(false));
+        assert_eq!(is_piped("|/usr/lib/handler %P\n"), Ok(true));
+        let refused = is_piped("@/run/cores.sock\n").unwrap_err();
+        assert_eq!(refused.layer, Layer::Rlimits);
+        assert!(refused.cause.contains("\"@/run/cores.sock\""), "{refused}");
     }
 }

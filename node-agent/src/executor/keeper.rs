@@ -162,12 +162,10 @@ impl<M: Machine> Keeper<M> {
         let judge = self.trial.as_mut();
         let judge = judge.ok_or_else(|| own("the machine is not started".to_owned()))?;
         let held = [self.slots];
-        for trial in &trial::ALL {
-            let job = trial.job().map_err(own)?;
-            let stop = Stop::new();
-            let stop = stop.map_err(|error| own(format!("no descriptor is left: {error}")))?;
-            trial.passed(&judge.judge(&held, &job, &stop, Timestamp::now()))?;
-        }
-        Ok(())
+        let job = trial::job().map_err(own)?;
+        let stop = Stop::new();
+        let stop = stop.map_err(|error| own(format!("no descriptor is left: {error}")))?;
+        trial::passed(&judge.judge(&held, &job, &stop, Timestamp::now()))?;
+        self.machine.probe()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::job::Job;
 use evaljob_sandbox::plan::HostPlan;
-use evaljob_sandbox::{Launcher, SandboxError, Spawner};
+use evaljob_sandbox::{Launcher, SandboxError, Slot, Spawner};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::executor::book::{Missing, Resources};
@@ -34,6 +34,12 @@ pub trait Machine: Send {
     /// A judge for a slot; `None` while the machine is not started.
     fn judge(&self, slot: u32) -> Option<Box<dyn Judge>>;
 
+    /// Tries what no program may do.
+    ///
+    /// # Errors
+    /// The layer that let something through.
+    fn probe(&mut self) -> Result<(), Missing>;
+
     /// Sends `order` once what was started last has ended, also where it was to end.
     ///
     /// # Errors
@@ -53,8 +59,17 @@ pub struct SandboxMachine {
     plan: HostPlan,
     reserve: u64,
     // Ends before the launcher does.
-    spawner: Option<(Spawner, Arc<Lanes>)>,
+    started: Option<Started>,
     launcher: Launcher,
+}
+
+#[derive(Debug)]
+struct Started {
+    lanes: Arc<Lanes>,
+    /// Where the machine tests itself.
+    probe: Slot,
+    // Ends last.
+    spawner: Spawner,
 }
 
 impl SandboxMachine {
@@ -63,7 +78,7 @@ impl SandboxMachine {
         Self {
             plan,
             reserve,
-            spawner: None,
+            started: None,
             launcher,
         }
     }
@@ -72,9 +87,9 @@ impl SandboxMachine {
 impl Machine for SandboxMachine {
     fn start(&mut self) -> Result<Resources, Missing> {
         // The old one first: it removes its cgroups.
-        self.spawner = None;
+        self.started = None;
         let plan = HostPlan {
-            slots: lanes::sandbox_slots(self.plan.slots),
+            slots: lanes::sandbox_slots(self.plan.slots) + 1,
             ..self.plan.clone()
         };
         let spawner = self.launcher.spawn(plan);
@@ -108,20 +123,38 @@ impl Machine for SandboxMachine {
             );
         }
         let lanes = Arc::new(Lanes::new(&spawner, self.plan.slots));
-        self.spawner = Some((spawner, lanes));
+        self.started = Some(Started {
+            lanes,
+            probe: spawner.slot(lanes::sandbox_slots(self.plan.slots)),
+            spawner,
+        });
         Ok(resources)
     }
 
     fn judge(&self, _slot: u32) -> Option<Box<dyn Judge>> {
-        let (_, lanes) = self.spawner.as_ref()?;
-        Some(Box::new(lanes.clone()))
+        let started = self.started.as_ref()?;
+        Some(Box::new(started.lanes.clone()))
+    }
+
+    fn probe(&mut self) -> Result<(), Missing> {
+        let Some(started) = &mut self.started else {
+            return Ok(());
+        };
+        let (_, findings) = started.probe.probe().map_err(|error| missing(&error))?;
+        match findings.into_iter().find(|finding| !finding.holds) {
+            Some(finding) => Err(Missing {
+                layer: finding.layer.to_string(),
+                message: format!("a program tried what none may do: {}", finding.text),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn watch(&self, keeper: mpsc::Sender<Order>, order: Order) -> io::Result<()> {
-        let Some((spawner, _)) = &self.spawner else {
+        let Some(started) = &self.started else {
             return Ok(());
         };
-        match spawner.watch()? {
+        match started.spawner.watch()? {
             // The keeper may have ended before.
             Some(end) => end.then(move || {
                 let _ = keeper.send(order);

@@ -90,6 +90,26 @@ async fn a_run_that_the_machine_failed_makes_the_agent_look_before_the_next_one(
 }
 
 #[tokio::test]
+async fn a_node_that_lets_a_program_do_what_none_may_takes_no_runs() {
+    let authority = Authority::new();
+    let mut operator = Operator::start(&authority).await;
+    let machine = Steering::default();
+    machine.set_leaking(true);
+    let agent = Agent::start_on(machine, setup(&authority, &[operator.address]));
+    let mut stream = operator.welcomed(1).await;
+    let health = stream.hello.health.clone().unwrap();
+    assert_eq!((health.ready, health.layer.as_str()), (false, "Landlock"));
+    assert_eq!(health.message, "F3 list the root: works");
+    agent.machine.set_leaking(false);
+    let said = |message| match message {
+        agent_message::Message::Health(health) => Some(health),
+        _ => None,
+    };
+    assert!(stream.find(said).await.ready, "mended");
+    agent.end(&mut operator).await;
+}
+
+#[tokio::test]
 async fn the_pages_tell_what_the_agent_does() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let authority = Authority::new();

@@ -1,7 +1,7 @@
 //! A machine without a sandbox: what a job does is the first word of its command.
 //!
 //! `accept`: Accepted. `hold`: waits until it is released or stopped. `fail`: an infrastructure failure. `large`:
-//! Accepted, with 2 MiB of outputs. `true` and `sh`, the trial runs: Completed, with every layer, while the machine is whole.
+//! Accepted, with 2 MiB of outputs. `true`, the trial run: Completed, with every layer, while the machine is whole.
 
 use std::collections::HashSet;
 use std::io;
@@ -29,6 +29,7 @@ struct State {
     started: Vec<String>,
     released: HashSet<String>,
     broken: bool,
+    leaking: bool,
     starts: usize,
 }
 
@@ -54,6 +55,11 @@ impl Steering {
     /// Breaks or mends the machine.
     pub(crate) fn set_broken(&self, broken: bool) {
         self.0.lock().unwrap().broken = broken;
+    }
+
+    /// Lets a program do what it must not, or no more.
+    pub(crate) fn set_leaking(&self, leaking: bool) {
+        self.0.lock().unwrap().leaking = leaking;
     }
 
     /// How often the machine was prepared.
@@ -86,6 +92,16 @@ impl Machine for Steering {
         Some(Box::new(self.clone()))
     }
 
+    fn probe(&mut self) -> Result<(), Missing> {
+        if self.0.lock().unwrap().leaking {
+            return Err(Missing {
+                layer: "Landlock".to_owned(),
+                message: "F3 list the root: works".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     fn watch(&self, _: mpsc::Sender<Order>, _: Order) -> io::Result<()> {
         Ok(())
     }
@@ -99,7 +115,7 @@ impl Judge for Steering {
         stop: &Stop,
         _started: Timestamp,
     ) -> EvalJobStatus {
-        let trial = matches!(job.argv[0].as_str(), "true" | "sh");
+        let trial = job.argv[0] == "true";
         if let Some(name) = job.argv.get(1).filter(|_| !trial) {
             self.0.lock().unwrap().started.push(name.clone());
         }
