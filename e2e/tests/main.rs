@@ -11,6 +11,7 @@ mod certificates;
 mod chart;
 mod cluster_limits;
 mod control_plane;
+mod cordon;
 mod crd;
 mod dispatch;
 mod lifecycle;
@@ -45,6 +46,7 @@ fn main() -> anyhow::Result<ExitCode> {
         chart::tests(),
         cluster_limits::tests(),
         control_plane::tests(),
+        cordon::tests(),
         crd::tests(),
         dispatch::tests(),
         lifecycle::tests(),

@@ -11,7 +11,7 @@ use crate::world::{Move, World};
 const GRACE: Duration = Duration::from_secs(21);
 
 /// An operator that leads, agents that are connected.
-fn running_world() -> World {
+pub(crate) fn running_world() -> World {
     let mut world = World::new();
     world.play(Move::OperatorStarts);
     world.settle();
@@ -19,7 +19,7 @@ fn running_world() -> World {
 }
 
 /// A job that an agent runs.
-fn started(world: &mut World) -> Uid {
+pub(crate) fn started(world: &mut World) -> Uid {
     let uid = world.create();
     world.settle();
     world.start_all();
@@ -27,7 +27,7 @@ fn started(world: &mut World) -> Uid {
     uid
 }
 
-fn finish(world: &mut World) {
+pub(crate) fn finish(world: &mut World) {
     world.finish_all();
     world.settle();
 }
@@ -46,7 +46,13 @@ fn reason(world: &World, uid: &Uid, type_: ConditionType) -> String {
 }
 
 #[track_caller]
-fn verdict(world: &World, uid: &Uid, expected: &str, attempt: Option<i32>, failures: Option<i32>) {
+pub(crate) fn verdict(
+    world: &World,
+    uid: &Uid,
+    expected: &str,
+    attempt: Option<i32>,
+    failures: Option<i32>,
+) {
     let status = world.status_of(uid);
     let is = (
         status.verdict.as_deref(),
