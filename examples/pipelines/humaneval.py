@@ -69,7 +69,7 @@ def eval_job(problem, completion, metadata):
             "tests": [{"name": "check", "stdin": nonce, "expectedStdout": nonce}],
             "checker": {"type": "Exact"},
             # Wall time is generous: only CPU time is a property of the program on a busy node.
-            "limits": {"cpuTimeMilliseconds": 2000, "wallTimeMilliseconds": 10000, "processes": 16},
+            "limits": {"cpuTimeMilliseconds": 2000, "wallTimeMilliseconds": 30000, "processes": 16},
             "ttlSecondsAfterFinished": 3600,
         },
     }
