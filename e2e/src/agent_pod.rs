@@ -16,6 +16,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cluster::{Account, Cluster, SYSTEM_NAMESPACE, TokenOptions};
+use crate::found::MADE;
 
 /// The agents' account.
 pub const AGENT_ACCOUNT: Account<'static> = Account {
@@ -71,7 +72,7 @@ impl AgentPod {
         place: Value,
     ) -> Result<Self> {
         let mut pod = json!({
-            "metadata": {"generateName": format!("{}-", account.name)},
+            "metadata": {"generateName": format!("{}-", account.name), "labels": {MADE: ""}},
             "spec": {
                 "serviceAccountName": account.name,
                 "automountServiceAccountToken": false,
@@ -181,7 +182,7 @@ async fn ready_node(cluster: &Cluster, name: &str) -> Result<()> {
     }
     // A label's value is shorter than a name may be.
     let hostname = name.get(..63).unwrap_or(name);
-    let labels = json!({"kubernetes.io/hostname": hostname, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
+    let labels = json!({"kubernetes.io/hostname": hostname, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", MADE: ""});
     let node: Node = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
     nodes
         .create(&PostParams::default(), &node)

@@ -5,7 +5,7 @@
 //! Out: the flag that gives an agent the directory, the job that waits, and the opening.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -32,6 +32,12 @@ impl Barrier {
             fs::write(directory.join(name), "")?;
         }
         Ok(Self { directory })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What an agent must be started with.

@@ -18,6 +18,7 @@ use tokio::sync::RwLock;
 
 use crate::chart;
 use crate::control_plane::{ControlPlane, Options};
+use crate::found::Found;
 use crate::kubectl::Kubectl;
 use crate::namespaces::log_directory;
 use crate::node::{self, Node};
@@ -36,6 +37,7 @@ pub struct Cluster {
     client: Client,
     nodes: Vec<Node>,
     control_plane: Option<ControlPlane>,
+    found: Option<Found>,
     /// Held for writing by tests that must have the API server to themselves.
     pub(crate) turn: RwLock<()>,
 }
@@ -74,7 +76,20 @@ impl Cluster {
     /// KUBECONFIG is not set or cannot be read.
     pub async fn existing(directory: &Path) -> Result<Self> {
         let kubeconfig = env::var_os("KUBECONFIG").context("KUBECONFIG is not set")?;
-        Self::connect(directory, kubeconfig.into(), None).await
+        let mut cluster = Self::connect(directory, kubeconfig.into(), None).await?;
+        cluster.found = Some(Found::before(&cluster.kubectl()).await?);
+        Ok(cluster)
+    }
+
+    /// Removes from the cluster of KUBECONFIG what tests made outside of their namespaces; a private one ends anyway.
+    ///
+    /// # Errors
+    /// The API server refuses it.
+    pub async fn leave(&self) -> Result<()> {
+        match &self.found {
+            Some(found) => found.restore(&self.kubectl()).await,
+            None => Ok(()),
+        }
     }
 
     async fn connect(
@@ -97,6 +112,7 @@ impl Cluster {
             client,
             nodes: Vec::new(),
             control_plane,
+            found: None,
             turn,
         })
     }

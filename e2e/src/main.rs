@@ -2,8 +2,9 @@
 //!
 //! `evaljob-e2e up` starts a control plane with the EvalJob CRD and roles, says how to use it and serves until a
 //! signal comes. `evaljob-e2e up -- COMMAND` runs a command beside it, with KUBECONFIG set and kubectl on
-//! PATH, and ends with its status. `up --nodes N` adds nodes that run Pods. `evaljob-e2e enter -- COMMAND` does
-//! the same without a cluster. Everything ends with this process.
+//! PATH, and ends with its status: the tests too, which then use this cluster. `up --nodes N` adds nodes that run Pods,
+//! with the product's images by `--images`, and leaves CRD and roles to the chart. `evaljob-e2e enter -- COMMAND` does the
+//! same without a cluster. Everything ends with this process.
 
 use std::env;
 use std::path::Path;
@@ -14,10 +15,11 @@ use evaljob_e2e::cluster::Cluster;
 use evaljob_e2e::control_plane::Options;
 use evaljob_e2e::namespaces::{self, Entered};
 use evaljob_e2e::note::note;
+use evaljob_e2e::{programs, release};
 use tokio::process::Command;
 
 const USAGE: &str =
-    "usage: evaljob-e2e up [--nodes N] [-- COMMAND ARGS...] | enter -- COMMAND ARGS...";
+    "usage: evaljob-e2e up [--nodes N [--images]] [-- COMMAND ARGS...] | enter -- COMMAND ARGS...";
 
 fn main() -> Result<ExitCode> {
     let mut arguments: Vec<String> = env::args().skip(1).collect();
@@ -26,6 +28,10 @@ fn main() -> Result<ExitCode> {
         options.nodes = arguments.get(2).context(USAGE)?.parse().context(USAGE)?;
         arguments.drain(1..3);
     }
+    let images = options.nodes > 0 && arguments.get(1).is_some_and(|flag| flag == "--images");
+    if images {
+        arguments.remove(1);
+    }
     let (with_cluster, command) = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
     {
         ["up"] => (true, None),
@@ -33,7 +39,14 @@ fn main() -> Result<ExitCode> {
         ["enter", "--", program, ..] => (false, Some((*program, &arguments[3..]))),
         _ => bail!(USAGE),
     };
-    let directory = match namespaces::enter(|| Ok(()))? {
+    let prepare = || {
+        if images {
+            programs::build_product()?;
+            programs::build_toolbox()?;
+        }
+        Ok(())
+    };
+    let directory = match namespaces::enter(prepare)? {
         Entered::Outside(code) => return Ok(code),
         Entered::Existing(_) => {
             bail!("KUBECONFIG is set: there is a cluster already (hint: unset it)")
@@ -42,7 +55,7 @@ fn main() -> Result<ExitCode> {
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let cluster = if with_cluster {
-            Some(start(&directory, options).await?)
+            Some(start(&directory, options, images).await?)
         } else {
             None
         };
@@ -56,10 +69,15 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-async fn start(directory: &Path, options: Options) -> Result<Cluster> {
+async fn start(directory: &Path, options: Options, images: bool) -> Result<Cluster> {
     let cluster = Cluster::start(directory, options).await?;
-    cluster.apply_crd().await?;
-    cluster.apply_roles().await?;
+    if options.nodes == 0 {
+        cluster.apply_crd().await?;
+        cluster.apply_roles().await?;
+    }
+    if images {
+        release::import_product(&cluster).await?;
+    }
     Ok(cluster)
 }
 

@@ -49,18 +49,25 @@ pub enum Entered {
     Existing(tempfile::TempDir),
 }
 
+/// Whether KUBECONFIG names a cluster to use, instead of one of the run's own.
+#[must_use]
+pub fn is_existing() -> bool {
+    env::var_os("KUBECONFIG").is_some()
+}
+
 /// Enters the namespaces, or says that this is not needed. `prepare` runs first, once, where there still is
 /// a network.
 ///
 /// # Errors
 /// Not root, a tool is missing, or `prepare` failed.
 pub fn enter(prepare: impl FnOnce() -> Result<()>) -> Result<Entered> {
-    if let Some(directory) = env::var_os(DIRECTORY) {
-        return Ok(Entered::Private(directory.into()));
-    }
-    if env::var_os("KUBECONFIG").is_some() {
+    // First: a command that runs beside a private cluster (`up -- COMMAND`) has both.
+    if is_existing() {
         prepare()?;
         return Ok(Entered::Existing(run_directory()?));
+    }
+    if let Some(directory) = env::var_os(DIRECTORY) {
+        return Ok(Entered::Private(directory.into()));
     }
     ensure!(
         geteuid().is_root(),

@@ -211,18 +211,19 @@ impl Node {
         .await
     }
 
-    /// Makes an image known to this node, once.
+    /// Makes an image known to this node, once; whether it was new.
     ///
     /// # Errors
     /// A file of the image is missing, or containerd refuses the archive.
-    pub async fn import(&self, image: &crate::images::Image) -> Result<()> {
+    pub async fn import(&self, image: &crate::images::Image) -> Result<bool> {
         // Held throughout: a second caller needs the image, not the beginning of its import.
         let mut imported = self.imported.lock().await;
-        if !imported.contains(&image.reference) {
-            runtime::import(&self.directory, image).await?;
-            imported.insert(image.reference.clone());
+        if imported.contains(&image.reference) {
+            return Ok(false);
         }
-        Ok(())
+        runtime::import(&self.directory, image).await?;
+        imported.insert(image.reference.clone());
+        Ok(true)
     }
 
     /// PIDs of its Pods and of what containerd started for them.

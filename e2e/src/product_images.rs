@@ -11,17 +11,26 @@ use crate::images::{self, Image};
 use crate::programs;
 
 /// Where no registry is: what is not imported is not found.
-pub const REGISTRY: &str = "registry.local";
+const REGISTRY: &str = "registry.local";
+/// Names the registry from which the nodes of KUBECONFIG's cluster pull instead.
+const IMAGES: &str = "EVALJOB_E2E_IMAGES";
 /// Tag of operator and agent.
 pub const TAG: &str = "e2e";
 
 /// Tag of the agent's variant with the toolbox.
 pub const TOOLBOX_TAG: &str = "e2e-toolbox";
 
+/// Repository of an image of the product.
+#[must_use]
+pub fn repository(name: &str) -> String {
+    let registry = std::env::var(IMAGES);
+    format!("{}/{name}", registry.as_deref().unwrap_or(REGISTRY))
+}
+
 /// Reference of an image of the product.
 #[must_use]
 pub fn reference(name: &str, tag: &str) -> String {
-    format!("{REGISTRY}/{name}:{tag}")
+    format!("{}:{tag}", repository(name))
 }
 
 /// `evaljob-operator`: one static file, as nobody.

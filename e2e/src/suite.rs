@@ -16,6 +16,7 @@ use crate::case::Case;
 use crate::cluster::Cluster;
 use crate::control_plane::Options;
 use crate::namespaces::{self, Entered};
+use crate::note::note;
 use crate::programs;
 
 struct Shared {
@@ -35,6 +36,11 @@ pub fn run(options: Options, trials: impl IntoIterator<Item = Vec<Trial>>) -> Re
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = trials.into_iter().flatten().collect();
     let selected = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
+    let left_out: Vec<String> = trials
+        .iter()
+        .filter(|trial| trial.kind() == OWN_CLUSTER && !arguments.is_filtered_out(trial))
+        .map(|trial| trial.name().to_owned())
+        .collect();
     if !arguments.list && selected {
         let entered = match namespaces::enter(|| prepare(options))? {
             Entered::Outside(code) => return Ok(code),
@@ -51,7 +57,32 @@ pub fn run(options: Options, trials: impl IntoIterator<Item = Vec<Trial>>) -> Re
             .set(shared)
             .map_err(|_| anyhow!("the suite runs once"))?;
     }
-    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+    let code = libtest_mimic::run(&arguments, trials).exit_code();
+    if let Some(shared) = SHARED.get() {
+        shared.leave()?;
+    }
+    if !left_out.is_empty() && !arguments.list && !arguments.ignored {
+        note(&format!(
+            "{} tests need a cluster of their own and did not run on that of KUBECONFIG (unset it to run them):\n  {}",
+            left_out.len(),
+            left_out.join("\n  ")
+        ));
+    }
+    Ok(code)
+}
+
+/// What stands before the names of trials that [`on_own_cluster`] leaves out.
+const OWN_CLUSTER: &str = "needs its own cluster";
+
+/// Trials that kill or reconfigure a control plane or a node, or read its audit log or keys. On the cluster of
+/// KUBECONFIG they are reported as ignored, by this reason, and named at the end.
+#[must_use]
+pub fn on_own_cluster(trials: Vec<Trial>) -> Vec<Trial> {
+    if !namespaces::is_existing() {
+        return trials;
+    }
+    let left_out = |trial: Trial| trial.with_kind(OWN_CLUSTER).with_ignored_flag(true);
+    trials.into_iter().map(left_out).collect()
 }
 
 /// Everything that needs the machine's network.
@@ -71,7 +102,7 @@ impl Shared {
                 Entered::Private(directory) => Cluster::start(directory, self.options).await?,
                 Entered::Outside(_) => return Err(anyhow!("the outer process runs no tests")),
             };
-            // On real nodes the chart brings both.
+            // For tests with Pods the chart brings both.
             if self.options.nodes == 0 {
                 cluster.apply_crd().await?;
                 cluster.apply_roles().await?;
@@ -79,6 +110,14 @@ impl Shared {
             Ok(Arc::new(cluster))
         };
         self.cluster.get_or_try_init(start).await.cloned()
+    }
+
+    /// A cluster that is not the run's own is left as it was found.
+    fn leave(&self) -> Result<()> {
+        match self.cluster.get() {
+            Some(cluster) => self.runtime.block_on(cluster.leave()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use evaljob_e2e::agent_pod::AgentPod;
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::metrics::Requests;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials, trials_alone};
 use k8s_openapi::api::core::v1::Pod;
@@ -20,10 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = trials![the_scheduler_places_a_pod_on_a_node_made_by_a_test];
-    tests.extend(trials_alone![
+    tests.extend(on_own_cluster(trials_alone![
         objects_outlive_a_killed_api_server,
         metrics_and_audit_log_count_the_same_requests
-    ]);
+    ]));
     tests
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use evaljob_e2e::barrier::Barrier;
 use evaljob_e2e::cluster::evaljobs;
 use evaljob_e2e::installation::Installation;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use futures::TryStreamExt;
@@ -17,12 +18,15 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![
+    let mut tests = trials_alone![
         names_may_be_as_long_as_the_api_server_allows,
-        annotations_that_change_meanwhile_refuse_no_result,
         a_namespace_goes_with_its_running_jobs_and_without_an_operator,
         finished_jobs_go_after_their_time_to_live_and_not_before,
-    ]
+    ];
+    tests.extend(on_own_cluster(trials_alone![
+        annotations_that_change_meanwhile_refuse_no_result
+    ]));
+    tests
 }
 
 /// Longest for any of these.

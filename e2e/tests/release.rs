@@ -5,18 +5,20 @@
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::kubectl::Output;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::{Case, chart, trials_alone};
 use libtest_mimic::Trial;
 use serde_json::json;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![a_release_is_the_only_one_and_leaves_crd_and_jobs_behind]
+    on_own_cluster(trials_alone![
+        a_release_is_the_only_one_and_leaves_crd_and_jobs_behind
+    ])
 }
 
 const CRD: &str = "crd/evaljobs.evaljob.dev";
 
 async fn a_release_is_the_only_one_and_leaves_crd_and_jobs_behind(case: Case) -> Result<()> {
-    case.cluster().control_plane()?;
     let kubectl = case.cluster().kubectl();
     // Applied without Helm, as the tests do, the CRD is nobody's; a test before may have handed it over.
     for key in ["name", "namespace"] {

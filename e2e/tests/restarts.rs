@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use evaljob_e2e::audit::Audit;
 use evaljob_e2e::barrier::Barrier;
 use evaljob_e2e::installation::Installation;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use futures::{StreamExt, TryStreamExt};
@@ -16,10 +17,10 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![
+    on_own_cluster(trials_alone![
         queued_jobs_outlive_five_restarts_and_finished_ones_are_left_alone,
         a_hundred_runs_outlive_a_killed_operator,
-    ]
+    ])
 }
 
 /// Longest for any of these.

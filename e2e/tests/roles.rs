@@ -10,6 +10,7 @@ use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::product;
 use evaljob_e2e::product::OPERATOR_ACCOUNT;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials, trials_alone};
 use k8s_openapi::api::authorization::v1::{
@@ -26,7 +27,9 @@ use serde_json::json;
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = trials![the_operator_may_do_nothing_else, an_agent_may_do_none_of_it];
-    tests.extend(trials_alone![the_roles_grant_what_the_operator_does]);
+    tests.extend(on_own_cluster(trials_alone![
+        the_roles_grant_what_the_operator_does
+    ]));
     tests
 }
 

@@ -8,6 +8,7 @@ use evaljob_e2e::agent_pod::{AGENT_ACCOUNT, AgentPod};
 use evaljob_e2e::cluster::TokenOptions;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::product::OPERATOR_ACCOUNT;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::token;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
@@ -17,7 +18,9 @@ use serde_json::json;
 use crate::agent_tokens::{operator_client, review};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![a_token_that_is_not_the_agents_own_is_refused_and_gets_no_job]
+    on_own_cluster(trials_alone![
+        a_token_that_is_not_the_agents_own_is_refused_and_gets_no_job
+    ])
 }
 
 const AUDIENCE: &str = "evaljob-operator";

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials};
 use libtest_mimic::Trial;
@@ -13,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials![sigterm_removes_everything_of_a_node_whose_pod_runs]
+    on_own_cluster(trials![sigterm_removes_everything_of_a_node_whose_pod_runs])
 }
 
 const PATIENCE: Duration = Duration::from_secs(180);

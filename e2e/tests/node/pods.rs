@@ -1,12 +1,10 @@
 //! The product's images run on a kubelet; the agent's sandbox holds in a Pod with six capabilities.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use evaljob_e2e::images::Image;
-use evaljob_e2e::note::note;
 use evaljob_e2e::wait::{self, Seen};
-use evaljob_e2e::{Case, product_images, programs, trials};
+use evaljob_e2e::{Case, product_images, programs, release, trials};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::Api;
 use kube::api::PostParams;
@@ -38,7 +36,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 async fn the_operator_starts_in_an_empty_image_as_nobody(case: Case) -> Result<()> {
-    import(&case, &product_images::operator()?).await?;
+    release::import(case.cluster(), &product_images::operator()?).await?;
     let image = product_images::reference("evaljob-operator", product_images::TAG);
     let security = json!({
         "runAsNonRoot": true,
@@ -48,7 +46,7 @@ async fn the_operator_starts_in_an_empty_image_as_nobody(case: Case) -> Result<(
         "seccompProfile": {"type": "RuntimeDefault"},
     });
     let container = json!({
-        "name": "operator", "image": image, "imagePullPolicy": "Never",
+        "name": "operator", "image": image, "imagePullPolicy": "IfNotPresent",
         "args": ["--version"], "securityContext": security,
     });
     let log = run(&case, "operator", json!({"containers": [container]})).await?;
@@ -148,7 +146,7 @@ fn agent_pod(arguments: &[&str]) -> Value {
     let container = json!({
         "name": "agent",
         "image": product_images::reference("evaljob-agent", product_images::TOOLBOX_TAG),
-        "imagePullPolicy": "Never",
+        "imagePullPolicy": "IfNotPresent",
         "args": arguments,
         "securityContext": security,
         "resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
@@ -159,24 +157,11 @@ fn agent_pod(arguments: &[&str]) -> Value {
 
 async fn toolbox(case: &Case) -> Result<()> {
     let directory = programs::build_toolbox()?;
-    import(case, &product_images::agent_toolbox(&directory)?).await
-}
-
-pub(crate) async fn import(case: &Case, image: &Image) -> Result<()> {
-    let start = Instant::now();
-    for node in case.cluster().nodes() {
-        node.import(image).await?;
-    }
-    note(&format!(
-        "import of {}: {:.1} s",
-        image.reference,
-        start.elapsed().as_secs_f64()
-    ));
-    Ok(())
+    release::import(case.cluster(), &product_images::agent_toolbox(&directory)?).await
 }
 
 /// Waits for what every Pod of the namespace needs.
-pub(crate) async fn account(case: &Case) -> Result<()> {
+async fn account(case: &Case) -> Result<()> {
     let accounts = Api::<ServiceAccount>::namespaced(case.client(), case.namespace());
     wait::until("the namespace's account", PATIENCE, || async {
         Ok(Seen::some(accounts.get_opt("default").await?, "none"))

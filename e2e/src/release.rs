@@ -1,0 +1,159 @@
+//! The chart as a release on nodes that run Pods: its images there, `helm install`, ready, what it says, uninstalled.
+//!
+//! In: a case, and values beside those that every test needs. Out: operator and agents as Pods with the permissions
+//! that the chart gives; Helm's own words where it refuses.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+
+use crate::case::Case;
+use crate::chart::{self, RELEASE};
+use crate::cluster::{Cluster, SYSTEM_NAMESPACE};
+use crate::images::Image;
+use crate::kubectl::Output;
+use crate::note::note;
+use crate::product_images::{self, TAG, TOOLBOX_TAG, repository};
+use crate::programs;
+
+/// Longest for the Pods of a release to be Ready.
+const READY: Duration = Duration::from_secs(180);
+
+/// Makes an image known to every node; says how long that took where one did not have it.
+///
+/// # Errors
+/// A file of the image is missing, or a node refuses it.
+pub async fn import(cluster: &Cluster, image: &Image) -> Result<()> {
+    let start = Instant::now();
+    let imports = cluster.nodes().iter().map(|node| node.import(image));
+    if try_join_all(imports).await?.contains(&true) {
+        note(&format!(
+            "import of {}: {:.1} s",
+            image.reference,
+            start.elapsed().as_secs_f64()
+        ));
+    }
+    Ok(())
+}
+
+/// The operator and the agent with its toolbox, on every node.
+///
+/// # Errors
+/// As [`import`].
+pub async fn import_product(cluster: &Cluster) -> Result<()> {
+    let toolbox = programs::build_toolbox()?;
+    import(cluster, &product_images::operator()?).await?;
+    import(cluster, &product_images::agent_toolbox(&toolbox)?).await
+}
+
+/// Arguments that say which images: those that [`import_product`] brought.
+#[must_use]
+pub fn images() -> [String; 4] {
+    [
+        format!(
+            "--set=operator.image.repository={}",
+            repository("evaljob-operator")
+        ),
+        format!("--set=operator.image.tag={TAG}"),
+        format!(
+            "--set=agent.image.repository={}",
+            repository("evaljob-agent")
+        ),
+        format!("--set=agent.image.tag={TOOLBOX_TAG}"),
+    ]
+}
+
+/// Arguments for agents that run so many programs side by side, each with twice the memory it gets by default.
+#[must_use]
+pub fn slots(count: usize) -> [String; 2] {
+    [
+        format!("--set=agent.resources.limits.cpu={count}"),
+        format!(
+            "--set=agent.resources.limits.memory={}Mi",
+            (count + 1) * 512
+        ),
+    ]
+}
+
+/// `helm install` with these images and more arguments, on machines that may have cgroup v1 and few CPUs.
+///
+/// # Errors
+/// Helm refuses.
+pub async fn install(case: &Case, more: &[&str]) -> Result<()> {
+    let chart = chart::path("").display().to_string();
+    let images = images();
+    let mut arguments = vec![
+        "install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        SYSTEM_NAMESPACE,
+        "--create-namespace",
+        "--set=agent.allowCgroupV1=true",
+        "--set=agent.resources.requests.cpu=100m",
+    ];
+    arguments.extend(images.iter().map(String::as_str));
+    arguments.extend(more);
+    accepted(&chart::helm_in(case, &arguments).await?)
+}
+
+/// Waits until operator and agents are Ready.
+///
+/// # Errors
+/// They are not in time; the message holds what they say.
+pub async fn ready(case: &Case) -> Result<()> {
+    let timeout = format!("--timeout={}s", READY.as_secs());
+    for what in ["deployment/evaljob-operator", "daemonset/evaljob-agent"] {
+        let arguments = ["-n", SYSTEM_NAMESPACE, "rollout", "status", what, &timeout];
+        let output = case.cluster().kubectl().run(&arguments, "").await?;
+        if !output.status.success() {
+            let said = said(case).await;
+            ensure!(
+                output.status.success(),
+                "{what}: {}{}\n{said}",
+                output.stdout,
+                output.stderr
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `helm uninstall`, and waits until everything of it is gone.
+///
+/// # Errors
+/// Helm refuses, or an object stays.
+pub async fn uninstall(case: &Case) -> Result<()> {
+    let arguments = ["uninstall", RELEASE, "-n", SYSTEM_NAMESPACE, "--wait"];
+    accepted(&chart::helm_in(case, &arguments).await?)
+}
+
+/// What the release's Pods and their events say.
+pub async fn said(case: &Case) -> String {
+    let kubectl = case.cluster().kubectl();
+    let mut text = String::new();
+    for arguments in [
+        &["get", "pods", "-o", "wide"][..],
+        &["get", "events", "--sort-by=.lastTimestamp"],
+        &["logs", "deployment/evaljob-operator", "--tail=20"],
+        &[
+            "logs",
+            "--selector=app.kubernetes.io/component=agent",
+            "--prefix",
+            "--tail=20",
+        ],
+        &["logs", "pod/evaljob-selftest", "--tail=20"],
+    ] {
+        let mut all = vec!["--namespace", SYSTEM_NAMESPACE];
+        all.extend(arguments);
+        let said = kubectl.ok(&all).await;
+        text += &said.unwrap_or_else(|error| error.to_string());
+    }
+    text
+}
+
+fn accepted(output: &Output) -> Result<()> {
+    ensure!(output.status.success(), "helm: {}", output.stderr);
+    Ok(())
+}
