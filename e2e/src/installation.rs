@@ -25,7 +25,8 @@ use crate::wait::{self, Seen};
 const AUDIENCE: &str = "evaljob-operator";
 /// Where the operator listens inside the test's own network namespace.
 const LISTEN: &str = "127.0.0.1:7443";
-const PAGES: &str = "127.0.0.1:8080";
+/// Where it serves its metrics and its readiness.
+pub const PAGES: &str = "127.0.0.1:8080";
 /// The operator's Lease.
 const LEASE: &str = "evaljob-operator";
 /// Longest for a process to be ready.

@@ -28,10 +28,23 @@ pub fn resident(pid: u32) -> Result<u64> {
     resident_in(&status).with_context(|| format!("process {pid} has no memory"))
 }
 
+/// Bytes of memory that are its share: what it has with others is divided among them.
+///
+/// # Errors
+/// The process is gone.
+pub fn proportional(pid: u32) -> Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
+        .with_context(|| format!("process {pid} is gone"))?;
+    kibibytes_in(&rollup, "Pss:").with_context(|| format!("process {pid} has no memory"))
+}
+
 fn resident_in(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kibibytes_in(status, "VmRSS:")
+}
+
+/// Bytes of the line that begins so.
+fn kibibytes_in(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kibibytes = line.trim().strip_suffix(" kB")?.trim();
     Some(kibibytes.parse::<u64>().ok()? << 10)
 }

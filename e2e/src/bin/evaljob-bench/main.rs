@@ -1,13 +1,17 @@
 //! `make bench`, the part with a cluster: what a job costs from its creation to its stored verdict.
 //!
-//! Control plane, operator and one agent as host processes with real tokens, as in the demo. Each round runs the jobs
-//! through everything, then stops the operator and lets the ceiling client do the same number of creates and status
-//! writes on the same API server. Figures and whether they meet their bars are printed, never asserted.
-//! Environment: JOBS (2000), ROUNDS (3), LATENCY_JOBS (300). Standard output is the table and nothing else.
+//! A control plane with one node and the chart installed. Each round runs the jobs through operator and agent as host
+//! processes with real tokens, then through the Pods of the release, then stops both and lets the ceiling client do the
+//! same number of creates and status writes on the same API server. At the end the same node runs Jobs of Kubernetes.
+//! Figures and whether they meet their bars are printed, never asserted.
+//! Environment: JOBS (2000), ROUNDS (3), LATENCY_JOBS (300), BATCH_JOBS (50). Standard output is the table alone.
 
+mod batch;
 mod ceiling;
 mod latency;
 mod memory;
+mod pods;
+mod product;
 mod requests;
 mod table;
 mod throughput;
@@ -21,13 +25,14 @@ use anyhow::{Context, Result, bail};
 use evaljob_e2e::Case;
 use evaljob_e2e::cluster::Cluster;
 use evaljob_e2e::control_plane::Options;
-use evaljob_e2e::installation::Installation;
+use evaljob_e2e::installation::{Agent, Installation};
 use evaljob_e2e::namespaces::{self, Entered};
 use evaljob_e2e::note::note;
-use evaljob_e2e::wait::{self, Seen};
+use evaljob_e2e::programs;
 use serde_json::Value;
 
 use memory::Idle;
+use product::Product;
 use throughput::Round;
 
 /// Longest for a process to end after SIGTERM.
@@ -44,13 +49,25 @@ struct Figures {
     rounds: Vec<Round>,
     /// Of each round, for each number in flight.
     ceiling: Vec<[f64; 3]>,
+    /// Through Pods, sorted by rate.
+    in_pods: Vec<Round>,
     fresh: Idle,
     used: Idle,
     operator: u64,
+    /// From `helm install` to the first verdict.
+    install: Duration,
+    pods_memory: pods::Memory,
+    /// Jobs of Kubernetes a second.
+    batch: f64,
+    batch_jobs: u32,
 }
 
 fn main() -> Result<ExitCode> {
-    let directory = match namespaces::enter(evaljob_e2e::programs::build_product)? {
+    let prepare = || {
+        programs::build_product()?;
+        programs::build_toolbox().map(drop)
+    };
+    let directory = match namespaces::enter(prepare)? {
         Entered::Outside(code) => return Ok(code),
         Entered::Existing(_) => bail!(
             "KUBECONFIG is set (hint: unset it; figures of a cluster that others use mean nothing)"
@@ -65,47 +82,114 @@ fn main() -> Result<ExitCode> {
 async fn measure(directory: &Path) -> Result<Figures> {
     let (jobs, count) = (setting("JOBS", 2000), setting("ROUNDS", 3));
     let machine = table::machine()?;
-    note("starting control plane, operator and agent");
-    let cluster = Cluster::start(directory, Options::default()).await?;
-    cluster.apply_crd().await?;
-    cluster.apply_roles().await?;
-    let case = Case::new(Arc::new(cluster), "bench").await?;
-    let mut installation = Installation::start(&case).await?;
     let slots = u32::try_from(std::thread::available_parallelism()?.get())?;
-    let mut agent = installation.agent("node-1", slots).await?;
-    connected(&installation).await?;
+    note("starting control plane and node");
+    let options = Options {
+        audit: false,
+        nodes: 1,
+    };
+    let cluster = Cluster::start(directory, options).await?;
+    let case = Case::new(Arc::new(cluster), "bench").await?;
+    note("helm install");
+    let install = pods::install(&case, slots).await?;
+    pods::rest(&case).await?;
+    note("starting operator and agent as host processes");
+    let mut host = Host::start(&case, slots).await?;
     note("apply to Finished, one job at a time");
-    let fresh = memory::idle(&agent)?;
+    let fresh = memory::idle(host.product()?.agent)?;
     let latency = latency::measure(&case, setting("LATENCY_JOBS", 300)).await?;
     let status = stored_status(&case).await?;
-    let mut rounds = Vec::new();
-    let mut ceiling = Vec::new();
+    let (mut rounds, mut in_pods, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pods_memory = None;
     for number in 1..=count {
-        note(&format!("round {number} of {count}: {jobs} jobs"));
+        let say = |what: &str| note(&format!("round {number} of {count}: {what}"));
+        say(&format!("{jobs} jobs, host processes"));
+        let product = host.product()?;
         let prefix = format!("round-{number}");
-        connected(&installation).await?;
-        rounds.push(throughput::measure(&case, &mut installation, &agent, &prefix, jobs).await?);
-        installation.operator().terminate(END).await?;
-        note(&format!("round {number} of {count}: the ceiling client"));
+        rounds.push(throughput::measure(&case, &product, &prefix, jobs).await?);
+        host.rest().await?;
+        say(&format!("{jobs} jobs, Pods"));
+        let product = pods::lead(&case).await?;
+        let prefix = format!("pods-{number}");
+        in_pods.push(throughput::measure(&case, &product, &prefix, jobs).await?);
+        if number == count {
+            pods_memory = Some(pods::memory(&case, &product).await?);
+        }
+        pods::rest(&case).await?;
+        say("the ceiling client");
         let prefix = format!("ceiling-{number}");
         ceiling.push(ceiling::measure(&case, &prefix, jobs, &status).await?);
-        installation.start_operator_again().await?;
+        host.start_again().await?;
     }
-    rounds.sort_by(|left, right| left.rate.total_cmp(&right.rate));
-    let used = memory::idle(&agent)?;
+    for rounds in [&mut rounds, &mut in_pods] {
+        rounds.sort_by(|left, right| left.rate.total_cmp(&right.rate));
+    }
+    let product = host.product()?;
+    let used = memory::idle(product.agent)?;
     note("memory of the operator");
-    agent.process.terminate(END).await?;
-    let operator = memory::operator(&case, &mut installation, jobs).await?;
+    host.agent.process.terminate(END).await?;
+    let operator = memory::operator(&case, &product, jobs).await?;
+    let batch_jobs = setting("BATCH_JOBS", 50);
+    note(&format!("{batch_jobs} Jobs of Kubernetes"));
+    host.installation.operator().terminate(END).await?;
+    let batch = batch::measure(&case, batch_jobs).await?;
     Ok(Figures {
         machine,
         jobs,
         latency,
         rounds,
+        in_pods,
         ceiling,
         fresh,
         used,
         operator,
+        install,
+        pods_memory: pods_memory.context("no round")?,
+        batch,
+        batch_jobs,
     })
+}
+
+/// Operator and agent as processes of this machine.
+struct Host {
+    installation: Installation,
+    agent: Agent,
+    slots: u32,
+    starts: u32,
+}
+
+impl Host {
+    async fn start(case: &Case, slots: u32) -> Result<Self> {
+        let installation = Installation::start(case).await?;
+        let agent = installation.agent("node-1", slots).await?;
+        let mut host = Self {
+            installation,
+            agent,
+            slots,
+            starts: 1,
+        };
+        host.product()?.connected().await?;
+        Ok(host)
+    }
+
+    fn product(&mut self) -> Result<Product> {
+        Product::on_host(&mut self.installation, &self.agent)
+    }
+
+    /// Ends both.
+    async fn rest(&mut self) -> Result<()> {
+        self.installation.operator().terminate(END).await?;
+        self.agent.process.terminate(END).await.map(drop)
+    }
+
+    async fn start_again(&mut self) -> Result<()> {
+        self.installation.start_operator_again().await?;
+        let (pod, slots) = (&self.agent.pod, self.slots);
+        let process = self.installation.agent_process(pod, slots, self.starts);
+        self.agent.process = process.await?;
+        self.starts += 1;
+        self.product()?.connected().await
+    }
 }
 
 /// The status that the operator stored for a job that ran `true`.
@@ -113,19 +197,6 @@ async fn stored_status(case: &Case) -> Result<Value> {
     let job = case.jobs().get(&latency::name(0)).await?;
     let status = job.data.get("status");
     Ok(status.context("a job without status")?.clone())
-}
-
-/// Waits until the agent has found the operator.
-async fn connected(installation: &Installation) -> Result<()> {
-    wait::until("the agent at the operator", END, || async {
-        let agents = throughput::metric(&installation.metrics().await?, "agents_connected");
-        Ok(if agents >= 1.0 {
-            Seen::Yes(())
-        } else {
-            Seen::NotYet("no agent".into())
-        })
-    })
-    .await
 }
 
 fn setting(name: &str, default: u32) -> u32 {

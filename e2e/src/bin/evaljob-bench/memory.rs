@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use evaljob_e2e::Case;
-use evaljob_e2e::installation::{Agent, Installation};
 use evaljob_e2e::processes;
 use evaljob_e2e::wait::{self, Seen};
 
+use crate::product::Product;
 use crate::requests::{self, Path};
-use crate::throughput::metric;
 
 /// Longest for the operator to know all jobs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,8 +25,7 @@ pub(crate) struct Idle {
 }
 
 /// An agent without a job.
-pub(crate) fn idle(agent: &Agent) -> Result<Idle> {
-    let agent = agent.process.pid().context("no agent")?;
+pub(crate) fn idle(agent: u32) -> Result<Idle> {
     let below = processes::children(agent);
     let spawner = *below.first().context("the agent has no spawner")?;
     let helpers = processes::children(spawner);
@@ -42,11 +40,7 @@ pub(crate) fn idle(agent: &Agent) -> Result<Idle> {
 }
 
 /// An operator with `jobs` jobs that no agent can take.
-pub(crate) async fn operator(
-    case: &Case,
-    installation: &mut Installation,
-    jobs: u32,
-) -> Result<u64> {
+pub(crate) async fn operator(case: &Case, product: &Product, jobs: u32) -> Result<u64> {
     let (client, path) = (case.client(), Path::new(case.namespace()));
     let names = (0..jobs).map(|number| format!("live-{number}")).collect();
     requests::for_each(names, 8, |name| {
@@ -54,10 +48,8 @@ pub(crate) async fn operator(
         async move { requests::create(&client, &path, &name).await.map(drop) }
     })
     .await?;
-    let shared = &*installation;
     wait::until("live jobs in the operator", PATIENCE, || async {
-        let page = shared.metrics().await?;
-        let live = metric(&page, "jobs_live");
+        let live = product.metric("jobs_live").await?;
         Ok(if live >= f64::from(jobs) {
             Seen::Yes(())
         } else {
@@ -65,5 +57,5 @@ pub(crate) async fn operator(
         })
     })
     .await?;
-    processes::resident(installation.operator().pid().context("no operator")?)
+    processes::resident(product.operator)
 }

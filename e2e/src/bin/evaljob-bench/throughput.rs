@@ -5,13 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use evaljob_e2e::Case;
-use evaljob_e2e::installation::{Agent, Installation};
 use evaljob_e2e::processes;
 use evaljob_e2e::wait::{self, Seen};
 use kube::api::ListParams;
 
+use crate::product::Product;
 use crate::requests::{self, Path};
 
 /// Creates under way.
@@ -35,8 +35,7 @@ pub(crate) struct Round {
 /// Runs `jobs` jobs.
 pub(crate) async fn measure(
     case: &Case,
-    installation: &mut Installation,
-    agent: &Agent,
+    product: &Product,
     prefix: &str,
     jobs: u32,
 ) -> Result<Round> {
@@ -44,9 +43,8 @@ pub(crate) async fn measure(
     let names: Vec<String> = (0..jobs)
         .map(|number| format!("{prefix}-{number}"))
         .collect();
-    let operator = installation.operator().pid().context("no operator")?;
-    let agent = agent.process.pid().context("no agent")?;
-    let before = finished(installation).await?;
+    let (operator, agent) = (product.operator, product.agent);
+    let before = finished(product).await?;
     let wanted = before + f64::from(jobs);
     let (begun, cpu) = (Instant::now(), cpu(operator, agent));
     requests::for_each(names, IN_FLIGHT, |name| {
@@ -55,7 +53,7 @@ pub(crate) async fn measure(
     })
     .await?;
     wait::until("every verdict to be stored", PATIENCE, || async {
-        let finished = finished(installation).await?;
+        let finished = finished(product).await?;
         Ok(if finished >= wanted {
             Seen::Yes(())
         } else {
@@ -93,21 +91,8 @@ async fn check(case: &Case, prefix: &str, jobs: u32) -> Result<()> {
 }
 
 /// Verdicts the operator has stored since it started.
-async fn finished(installation: &Installation) -> Result<f64> {
-    Ok(metric(
-        &installation.metrics().await?,
-        "jobs_finished_total",
-    ))
-}
-
-/// The sum of all series of a metric of the operator.
-pub(crate) fn metric(page: &str, name: &str) -> f64 {
-    let name = format!("evaljob_operator_{name}");
-    let series = page.lines().filter_map(|line| line.strip_prefix(&name));
-    series
-        .filter(|rest| rest.starts_with(['{', ' ']))
-        .filter_map(|rest| rest.rsplit_once(' ')?.1.parse::<f64>().ok())
-        .sum()
+async fn finished(product: &Product) -> Result<f64> {
+    product.metric("jobs_finished_total").await
 }
 
 fn cpu(operator: u32, agent: u32) -> [f64; 5] {
