@@ -21,13 +21,13 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps cluster ## a real API server, operator and agent judge examples and 328 programs (KEEP=1 leaves it running)
+demo: deps cluster $(if $(filter host,$(NODE)),,toolbox) ## a real node, helm install, examples and 328 programs (KEEP=1 leaves it running; NODE=host: no kubelet)
 	$(call say,build)
 	@$(CARGO) build --release -q --workspace --bins
 	@test -x $(VENV)/bin/python3 || /usr/bin/python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/pipelines/requirements.txt
 	$(call say,demo)
-	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
+	@NODE=$(NODE) EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
 
 .PHONY: test
 test: deps check cluster test-rust test-mutation test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
@@ -127,7 +127,7 @@ test-cases: binaries ## cases from public bug reports and the examples through e
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
 .PHONY: bench
-bench: deps cluster ## start beside posix_spawn and bubblewrap; jobs/s and latency through the cluster; memory
+bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; jobs/s through processes, Pods and batch/v1 Jobs; memory
 	$(call say,build)
 	@$(CARGO) build --release -q --workspace --bins
 	$(call say,start of a program)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use evaljob_e2e::barrier::Barrier;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::wait::{self, Seen};
@@ -16,6 +16,8 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// Longest for any of these.
 const SOON: Duration = Duration::from_secs(60);
+/// Jobs that may run before the operator's watch has the cordon.
+const PROBES: u32 = 50;
 
 async fn a_cordoned_node_gets_no_jobs_until_it_is_uncordoned(case: Case) -> Result<()> {
     let mut installation = Installation::start(&case).await?;
@@ -67,9 +69,7 @@ async fn a_cordoned_node_gets_no_jobs_until_it_is_uncordoned(case: Case) -> Resu
 
 /// Creates jobs for the node until one is told that it is cordoned, which is when the operator knows; returns its name.
 async fn refused(case: &Case, node: &str) -> Result<String> {
-    let mut number = 0;
-    loop {
-        number += 1;
+    for number in 0..PROBES {
         let name = format!("waits-{number}");
         let spec = json!({"command": ["true"], "nodeSelector": {"kubernetes.io/hostname": node}});
         case.create(&name, spec).await?;
@@ -93,6 +93,7 @@ async fn refused(case: &Case, node: &str) -> Result<String> {
             return Ok(name);
         }
     }
+    bail!("{PROBES} jobs, one after the other, ran on {node} after it was cordoned");
 }
 
 /// The status of a job that ended well.
