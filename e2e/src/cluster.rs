@@ -123,6 +123,16 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// A client with this token and nothing else.
+    ///
+    /// # Errors
+    /// The administrator's kubeconfig, which says where the API server is, cannot be read.
+    pub async fn client_by(&self, token: &str) -> Result<Client> {
+        let mut config = config(&self.kubeconfig).await?;
+        config.auth_info = serde_json::from_value(serde_json::json!({"token": token}))?;
+        Ok(Client::try_from(config)?)
+    }
+
     /// The administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {

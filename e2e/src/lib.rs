@@ -24,6 +24,7 @@ pub mod images;
 pub mod installation;
 pub mod kubectl;
 pub mod metrics;
+pub mod name_server;
 pub mod namespaces;
 pub mod node;
 pub mod note;

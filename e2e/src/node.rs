@@ -226,6 +226,13 @@ impl Node {
         Ok(true)
     }
 
+    /// Where the kubelet has a projected volume of a Pod.
+    #[must_use]
+    pub fn projected_volume(&self, pod_uid: &str, volume: &str) -> PathBuf {
+        let pods = self.directory.join("kubelet/pods").join(pod_uid);
+        pods.join("volumes/kubernetes.io~projected").join(volume)
+    }
+
     /// PIDs of its Pods and of what containerd started for them.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod control_plane;
 mod cordon;
 mod crd;
 mod dispatch;
+mod drain;
 mod lifecycle;
 mod monitoring;
 mod namespaces;
@@ -49,6 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
         cordon::tests(),
         crd::tests(),
         dispatch::tests(),
+        drain::tests(),
         lifecycle::tests(),
         monitoring::tests(),
         namespaces::tests(),

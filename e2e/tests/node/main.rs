@@ -1,9 +1,12 @@
 //! Every test that needs Pods that run: one file a behaviour, on real kubelets beside a control plane of its own.
 
+mod agent;
+mod bare;
 mod cleanup;
 mod images;
 mod install;
 mod pods;
+mod stolen_token;
 mod two_nodes;
 
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ fn main() -> anyhow::Result<ExitCode> {
             install::tests(),
             pods::tests(),
             cleanup::tests(),
+            agent::tests(),
+            bare::tests(),
             two_nodes::tests(),
         ],
     )

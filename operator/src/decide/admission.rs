@@ -1,5 +1,6 @@
 //! What a job's appearance, change and end in the watch mean: the gate, cancel, suspend, deadlines.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evaljob_crds::{Reason, Verdict};
@@ -9,6 +10,7 @@ use super::writing::WriteKind;
 use super::{Decider, Step};
 use crate::clock::Now;
 use crate::names::Uid;
+use crate::placement::Choice;
 use crate::status;
 
 /// What an agent does not report within this time after a cancel, the operator writes itself.
@@ -259,10 +261,12 @@ impl Decider {
             return;
         };
         let message = if admitted.is_some() {
-            format!(
-                "waited longer than maxQueueSeconds ({} s) for a slot (hint: raise it, or add nodes)",
-                job.facts.max_queue.as_secs()
-            )
+            let waited = job.facts.max_queue.as_secs();
+            let what = match self.choose(&job.shape, &BTreeSet::new(), now) {
+                Choice::Never(obstacles) => format!(": {}", obstacles.message(&job.shape)),
+                _ => " for a slot (hint: raise it, or add nodes)".to_owned(),
+            };
+            format!("waited longer than maxQueueSeconds ({waited} s){what}")
         } else {
             format!(
                 "not over within {} s of its creation or resume (hint: raise activeDeadlineSeconds)",

@@ -160,7 +160,7 @@ impl Decider {
         None
     }
 
-    fn choose(&self, shape: &Shape, claimed: &BTreeSet<NodeName>, now: Now) -> Choice {
+    pub(super) fn choose(&self, shape: &Shape, claimed: &BTreeSet<NodeName>, now: Now) -> Choice {
         let sites = self.agents.iter().filter_map(|(node, agent)| {
             let facts = self.nodes.get(node)?;
             agent.site(node, facts, now.mono)

@@ -350,7 +350,7 @@ fn waiting_has_an_end_and_says_which() {
             "queue",
             |facts| facts.max_queue = Duration::from_secs(8),
             "QueueTimeout",
-            "maxQueueSeconds (8 s)",
+            "maxQueueSeconds (8 s): no node agent is connected",
         ),
         (
             "active",
