@@ -13,7 +13,7 @@ VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
 PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl \
-  containerd containernetworking-plugins iptables conntrack mmdebstrap
+  containerd containernetworking-plugins iptables conntrack mmdebstrap qemu-system-x86 cpio
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -30,7 +30,7 @@ demo: deps cluster $(if $(filter host,$(NODE)),,toolbox) ## a real node, helm in
 	@NODE=$(NODE) EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
 
 .PHONY: test
-test: deps check cluster test-rust test-mutation test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
+test: deps check cluster test-rust test-mutation test-kernels test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
 
 .PHONY: deps
 deps: ## the Debian packages that are missing, by apt-get
@@ -106,6 +106,13 @@ test-mutation: binaries ## parts of the protection left out one by one: for each
 	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- without
 	@grep -q EVALJOB_LEAVE_OUT $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature" >&2; exit 1; }
 	@! grep -l EVALJOB_LEAVE_OUT $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
+
+# Needs no KVM: emulation, for right and wrong.
+.PHONY: test-kernels
+test-kernels: binaries ## Linux 6.1 and 6.12 with cgroup v2 in virtual machines: doctor, every limit, cgroups, seeded faults
+	$(call say,other kernels)
+	@$(CARGO) test -q --workspace --test cgroup_v2 --no-run
+	@/usr/bin/python3 e2e/vm/check.py $(AGENT) $$(ls -t $(DEBUG)/deps/cgroup_v2-* | grep -v '\.d$$' | head -n 1)
 
 .PHONY: test-e2e
 test-e2e: cluster binaries ## the end-to-end tests alone

@@ -55,6 +55,21 @@ pub struct Cgroups {
     removed: bool,
 }
 
+/// Number of the `count`th job that runs on this slot alone. Those of crews are above all of them.
+pub(crate) fn job_of(slot: u32, count: u64) -> u64 {
+    u64::from(slot) << 32 | count
+}
+
+/// Number of a job that runs on several slots.
+pub(crate) fn job_of_crew(id: u64) -> u64 {
+    1 << 63 | id
+}
+
+/// The slot that a job runs on alone; no slot's number for one of a crew.
+fn slot_of(job: u64) -> u64 {
+    job >> 32
+}
+
 /// The cgroups of one slot; belongs to the worker of that slot.
 #[derive(Debug)]
 pub struct SlotCgroup {

@@ -94,6 +94,8 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
             format!("{} slots are not between 1 and {MAX_SLOTS}", plan.slots),
         ));
     }
+    // While /proc is here: before Linux 6.4 rustix finds page size and vDSO by /proc/self/auxv, once.
+    let _ = rustix::param::page_size();
     let abi = landlock_abi()?;
     let layout = Layout::discover(&Sources::default(), plan.allow_cgroup_v1)?;
     let memory_budget = layout.memory_budget()?;

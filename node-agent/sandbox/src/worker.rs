@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::cgroup::SlotCgroup;
+use crate::cgroup::{self, SlotCgroup};
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::CgroupVersion;
 use crate::frame::{self, Found, FrameError, FromWorker, ToWorker};
@@ -32,9 +32,6 @@ const FIRST_ID: u32 = 1_000_000;
 pub(crate) const IDS: u32 = 65_536;
 /// Most slots; their ids stay below 2^31.
 pub(crate) const MAX_SLOTS: u32 = 4096;
-
-/// Bit that tells the cgroup of a crew's job from that of a job on one slot.
-const CREWS: u64 = 1 << 63;
 
 /// First id of a slot.
 pub(crate) fn first_id(slot: u32) -> u32 {
@@ -241,8 +238,8 @@ impl<'m> Worker<'m> {
         };
         self.jobs += 1;
         let id = match &plan.crew {
-            Some(crew) => CREWS | crew.id,
-            None => u64::from(self.number) << 32 | self.jobs,
+            Some(crew) => cgroup::job_of_crew(crew.id),
+            None => cgroup::job_of(self.number, self.jobs),
         };
         self.cgroup.begin_job(id, plan.memory)?;
         self.job = Some(Current {

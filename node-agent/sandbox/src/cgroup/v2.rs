@@ -107,14 +107,16 @@ impl Machine {
         for job in root.children()?.iter().filter(|name| name.starts_with(JOB)) {
             let dir = root.child(job)?;
             let mine = Leaf::prefix(index);
-            for leaf in dir
-                .children()?
-                .iter()
-                .filter(|name| name.starts_with(&mine))
-            {
+            let mut leaves = dir.children()?;
+            leaves.retain(|name| name.starts_with(&mine));
+            for leaf in &leaves {
                 claim::remove_child(&dir, leaf)?;
             }
-            close_job(&root, job)?;
+            // Another slot may have made its job's directory a moment ago, and no leaf in it yet.
+            let id = job.strip_prefix(JOB).and_then(|id| id.parse().ok());
+            if !leaves.is_empty() || id.is_some_and(|id: u64| super::slot_of(id) == index.into()) {
+                close_job(&root, job)?;
+            }
         }
         Ok(Slot {
             index,

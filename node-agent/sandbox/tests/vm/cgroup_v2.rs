@@ -94,6 +94,10 @@ const CASES: &[forked::Case] = &[
         slot_is_taken_again,
     ),
     (
+        "a new worker leaves alone what another slot has just begun",
+        what_has_just_begun_is_left,
+    ),
+    (
         "another process in our cgroup is named, and nothing is left changed",
         other_process_is_named,
     ),
@@ -475,6 +479,20 @@ fn slot_is_taken_again() {
     assert!(!ground.job().exists());
     slot.begin_job(2, 512 * MIB).expect("job");
     assert_eq!(run_calmly(&mut slot).oom_kills, 0);
+}
+
+/// A worker makes the directory of its job, and then the first leaf in it: between the two it is empty.
+fn what_has_just_begun_is_left() {
+    let ground = Ground::enter();
+    let cgroups = ground.cgroups();
+    let parent = ground.job().parent().expect("ours").to_owned();
+    let begun = |slot: u64| parent.join(format!("job-{}", slot << 32 | 7));
+    for slot in [0, 1] {
+        fs::create_dir(begun(slot)).expect("an empty job");
+    }
+    let _one = cgroups.slot(1).expect("slot");
+    assert!(begun(0).exists(), "slot 0's");
+    assert!(!begun(1).exists(), "left by slot 1's dead worker");
 }
 
 fn other_process_is_named() {

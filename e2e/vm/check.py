@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Judges manifests under other kernels, with cgroup v2 as the only hierarchy, in virtual machines.
+
+    check.py AGENT_BINARY CGROUP_TEST_BINARY [--only SUITE]
+
+Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, and the cgroup tests of the
+sandbox, one boot each. Then boots with a seeded fault, where doctor must turn red and no job may run: Landlock left out of
+lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N failed"; exits with 1 on any
+difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+SANDBOX = HERE.parents[1] / "node-agent/sandbox"
+PROGRAMS = ("eat", "many", "spin")
+# What manifests use of busybox.
+APPLETS = "sh cat cmp dd echo mkdir chmod mv sleep true yes".split()
+
+# The agent starts in a cgroup of its own, as a container's first process does.
+ENTER = "cd /; mkdir /sys/fs/cgroup/agent && echo $$ >/sys/fs/cgroup/agent/cgroup.procs"
+EXAMINE = "/agent doctor --rootfs /image; echo doctor $?"
+# The console is a terminal, on which progress would be drawn.
+JUDGE = "/agent run --rootfs /image --slots 2 -o json -f /manifests.yaml 2>/said; echo run $?; cat /said"
+WHOLE = f"({ENTER}; {EXAMINE}; {JUDGE})\n/cgroup_v2"
+FAULTY = f"{ENTER}; {{before}}; {EXAMINE}; {JUDGE}"
+
+
+@dataclasses.dataclass
+class Boot:
+    """One start of a machine."""
+
+    name: str
+    suite: str
+    append: str = ""  # to the kernel's command line
+    before: str = ""  # a command before doctor
+    fault: str = ""  # how doctor's line must begin; empty: it must be green
+    says: str = ""  # what that line must hold
+
+
+BOOTS = [
+    Boot("Linux 6.1", "bookworm"),
+    Boot("Linux 6.12", "trixie"),
+    Boot("without Landlock", "trixie", append="lsm=capability", fault="FAIL Landlock", says="lsm="),
+    Boot("without the memory controller", "trixie", append="cgroup_disable=memory",
+         before="echo +cpu +pids >/sys/fs/cgroup/cgroup.subtree_control", fault="FAIL Cgroup", says="controller memory is not available"),
+    Boot("without /proc", "trixie", before="umount -l /proc", fault="FAIL Spawner", says="cannot start evaljob-spawner"),
+]
+# Lowest Landlock ABI that each kernel lacks.
+TOO_HIGH = {"bookworm": 3, "trixie": 7}
+
+
+class Tally:
+    """Prints and counts."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, holds, name, detail=""):
+        """One case."""
+        self.passed, self.failed = self.passed + bool(holds), self.failed + (not holds)
+        print(f"{'ok    ' if holds else 'FAILED'} {name}" + ("" if holds else f"\n       {detail}"), flush=True)
+
+
+def manifests(suite):
+    """The documents with their verdicts: `@job NAME ends=VERDICT` stands for the head of each."""
+    text = (HERE / "manifests.yaml").read_text()
+    text += f"@job landlock-too-high ends=InfrastructureError\n  command: [\"true\"]\n" \
+            f"  sandbox: {{minimumLandlockABI: {TOO_HIGH[suite]}}}\n"
+    expected = dict(re.findall(r"^@job (\S+) ends=(\w+)$", text, re.M))
+    head = r"---\napiVersion: evaljob.dev/v1alpha1\nkind: EvalJob\nmetadata: {name: \1}\nspec:"
+    return re.sub(r"^@job (\S+) ends=\w+$", head, text, flags=re.M), expected
+
+
+def prepare(directory, agent, cgroup_test, boot, text):
+    """What the machine finds in its root."""
+    image = directory / "image"
+    (image / "bin").mkdir(parents=True)
+    shutil.copy(shutil.which("busybox"), image / "bin/busybox")
+    for applet in APPLETS:
+        (image / "bin" / applet).symlink_to("busybox")
+    for program in PROGRAMS:
+        source = SANDBOX / "tests/programs" / f"{program}.c"
+        subprocess.run(["gcc", "-static", "-O1", "-pthread", "-o", image / "bin" / program, source], check=True)
+    # Debug information would only be unpacked, slowly.
+    for binary, name in ((agent, "agent"), (cgroup_test, "cgroup_v2")):
+        subprocess.run(["strip", "-o", directory / name, binary], check=True)
+    (directory / "manifests.yaml").write_text(text)
+    script = directory / "script"
+    commands = FAULTY.format(before=boot.before or ":") if boot.fault else WHOLE
+    script.write_text(f"#!/bin/busybox sh\nexport PATH=/bin RUST_BACKTRACE=0\n{commands}\n")
+    script.chmod(0o755)
+    return script
+
+
+def start(boot, agent, cgroup_test, tally):
+    """Boots once and judges what it printed."""
+    text, expected = manifests(boot.suite)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = pathlib.Path(scratch) / "files"
+        script = prepare(files, agent, cgroup_test, boot, text)
+        environment = {**os.environ, "FILES": str(files), "APPEND": boot.append}
+        ran = subprocess.run([SANDBOX / "tests/vm/run", boot.suite, script], env=environment, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    lines = ran.stdout.splitlines()
+    said = "\n       ".join(lines[-40:] + ran.stderr.splitlines()[-20:])
+    ends = dict(re.findall(r"^(doctor|run) (\d+)$", ran.stdout, re.M))
+    statuses = {}
+    for line in lines:
+        if line.startswith("{"):
+            document = json.loads(line)
+            statuses[document["name"]] = document["status"]
+    if boot.fault:
+        faults = [line for line in lines if line.startswith(boot.fault)]
+        tally.add(ends.get("doctor") == "1" and any(boot.says in line for line in faults),
+                  f"{boot.name}: doctor says so", said)
+        verdicts = {status.get("verdict") for status in statuses.values()}
+        tally.add(ends.get("run") == "3" and verdicts <= {"InfrastructureError"}, f"{boot.name}: no job runs", said)
+        return
+    tally.add(ends.get("doctor") == "0", f"{boot.name}: doctor is green", said)
+    for name, verdict in expected.items():
+        status = statuses.get(name, {})
+        sandboxed = verdict == "InfrastructureError" or status.get("enforcement", {}).get("cgroup") == "v2"
+        tally.add(status.get("verdict") == verdict and sandboxed, f"{boot.name}: {name} is {verdict}",
+                  f"{status.get('verdict')}: {status.get('message')} {status.get('enforcement')}" if status else "no status")
+    tests = re.findall(r"^test (.*) \.\.\. (\w+)$", ran.stdout, re.M)
+    for name, end in tests:
+        tally.add(end == "ok", f"{boot.name}: {name}")
+    tally.add(len(tests) > 20 and ran.returncode == 0, f"{boot.name}: the cgroup tests ran to their end", said)
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("agent")
+    parser.add_argument("cgroup_test")
+    parser.add_argument("--only")
+    arguments = parser.parse_args()
+    tally = Tally()
+    for boot in BOOTS:
+        if arguments.only in (None, boot.name):
+            start(boot, arguments.agent, arguments.cgroup_test, tally)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(tally.failed != 0)
+
+
+if __name__ == "__main__":
+    main()
