@@ -1,7 +1,6 @@
 /* Makes one system call and prints its errno, 0 for success.
  *
- *   call NUMBER [ARGUMENT...]     an argument is a number, s:TEXT (address of the text), z:N (address of N zero bytes)
- *                                 or w:A,B,... (address of 32-bit words)
+ *   call NUMBER [ARGUMENT...]     an argument is a number, s:TEXT (address of the text) or z:N (address of N zero bytes)
  * Source: syscall(2). */
 #include <errno.h>
 #include <stdio.h>
@@ -16,15 +15,6 @@ static long argument(char *text)
         return (long)(text + 2);
     if (!strncmp(text, "z:", 2))
         return (long)calloc(1, strtoul(text + 2, NULL, 0));
-    if (!strncmp(text, "w:", 2)) {
-        unsigned *words = calloc(64, sizeof *words);
-        char *next = text + 2;
-        for (int i = 0; i < 64 && *next; i++) {
-            words[i] = strtoul(next, &next, 0);
-            next += *next == ',';
-        }
-        return (long)words;
-    }
     return strtol(text, NULL, 0);
 }
 

@@ -14,6 +14,7 @@ use libtest_mimic::{Arguments, Trial};
 use rustix::mount::MountFlags;
 use serde_json::{Value, json};
 
+use crate::corpus;
 use crate::harness::program::{Job, Program};
 use crate::harness::{Case, cases, control, isolated, pool, sources};
 
@@ -54,8 +55,8 @@ const CASES: &[Case] = &[
     ("each of the six capabilities is needed", each_is_needed),
 ];
 
-/// Kinds of tests that need no control beside them.
-const KINDS: [&str; 14] = [
+/// Kinds of tests that need no control beside them, or leave theirs out here.
+const KINDS: [&str; 15] = [
     "endings",
     "starts",
     "streams",
@@ -70,6 +71,7 @@ const KINDS: [&str; 14] = [
     "processes",
     "storage",
     "rlimits",
+    "corpus",
 ];
 
 fn contain(name: &str, capabilities: &[&str], filter: &str) -> Output {
@@ -77,6 +79,7 @@ fn contain(name: &str, capabilities: &[&str], filter: &str) -> Output {
     ["eat", "many", "stack", "ids"]
         .into_iter()
         .for_each(|name| drop(sources::binary(name)));
+    corpus::compile();
     let mut command = isolated::own_world(AROUND);
     command
         .env(NAME, name)

@@ -1,6 +1,6 @@
-//! What a run is denied, layer by layer; each denial beside a positive control.
+//! What a run is and is denied, layer by layer; each denial beside a positive control. Attacks by one program are in the
+//! corpus.
 
-mod calls;
 mod identity;
 pub(crate) mod inherited;
 mod init;
@@ -9,7 +9,7 @@ mod loopback;
 mod namespaces;
 mod peers;
 mod probe;
-mod sockets;
+mod strict;
 mod tree;
 
 use libtest_mimic::Trial;
@@ -18,8 +18,7 @@ use crate::harness::cases;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let concepts = [
-        ("calls", calls::CASES),
-        ("sockets", sockets::CASES),
+        ("strict", strict::CASES),
         ("landlock", landlock::CASES),
         ("identity", identity::CASES),
         ("inherited", inherited::CASES),

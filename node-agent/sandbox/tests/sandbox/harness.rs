@@ -1,6 +1,8 @@
 //! What the tests stand on: a private world, slots to share, programs to run in the sandbox and beside it.
 
 pub(crate) mod attempts;
+pub(crate) mod beside;
+pub(crate) mod census;
 pub(crate) mod control;
 pub(crate) mod ground;
 pub(crate) mod isolated;
@@ -23,15 +25,23 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 /// The cases of one concept.
 pub(crate) fn cases(concept: &'static str, cases: &'static [Case]) -> impl Iterator<Item = Trial> {
-    cases.iter().map(move |(name, body)| {
-        let body = *body;
-        Trial::test(*name, move || -> Result<(), Failed> {
-            let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-            body();
-            Ok(())
-        })
-        .with_kind(concept)
+    cases
+        .iter()
+        .map(move |(name, body)| trial(concept, (*name).to_owned(), *body))
+}
+
+/// The same for a case that is made of data.
+pub(crate) fn trial(
+    concept: &'static str,
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> Trial {
+    Trial::test(name, move || -> Result<(), Failed> {
+        let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        body();
+        Ok(())
     })
+    .with_kind(concept)
 }
 
 /// The same for cases that no other test may disturb.

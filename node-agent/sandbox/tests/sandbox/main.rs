@@ -9,6 +9,7 @@
 
 mod confined;
 mod container;
+mod corpus;
 mod denial;
 mod harness;
 mod lifecycle;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+use corpus::neighbour;
 use denial::inherited;
 use harness::{isolated, machine, pool};
 use lifecycle::{deaths, leak};
@@ -58,6 +60,7 @@ const ROLES: &[(&str, fn())] = &[
     (container::AROUND, container::be_around),
     (confined::LOCKED, confined::be_locked),
     (confined::FREE, confined::be_free),
+    (neighbour::BESIDE, neighbour::be_beside),
 ];
 
 fn play(role: &str) -> ExitCode {
@@ -78,17 +81,20 @@ fn run() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    [
+    let mut trials: Vec<Trial> = [
         denial::trials(),
         limits::trials(),
         lifecycle::trials(),
         refusal::trials(),
         container::trials(),
+        corpus::trials(),
         #[cfg(feature = "mutation")]
         mutation::trials(),
         confined::trials(),
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    trials.push(corpus::whole(&trials));
+    trials
 }

@@ -1,15 +1,13 @@
-//! Who a run is: ids, capabilities, securebits, no_new_privs, and that it can never become more.
+//! Who a run is: ids, capabilities, securebits, no_new_privs. That it can never become more: N7 of the corpus.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use evaljob_sandbox::Spawner;
 use evaljob_sandbox::plan::HostPlan;
-use libc::{EACCES, ENOMEM, EPERM};
 
 use crate::harness::Case;
-use crate::harness::attempts::End::{Fails, Works};
-use crate::harness::attempts::{Attempt, PRELUDE, try_all};
+use crate::harness::attempts::PRELUDE;
 use crate::harness::program::Program;
 use crate::harness::{control, isolated, pool, sources};
 
@@ -22,7 +20,6 @@ pub(crate) const CASES: &[Case] = &[
         "securebits, session, death signal, umask and OOM score are as planned",
         process_attributes,
     ),
-    ("no right can be won back", || try_all(("", ""), RIGHTS)),
     (
         "a set-id program of the image gives nothing",
         set_id_gives_nothing,
@@ -94,16 +91,6 @@ fn process_attributes() {
         .printed("0xef True 9 0o22 1000\n");
     assert_eq!(control::python(&source).split(' ').next(), Some("0x0"));
 }
-
-#[rustfmt::skip]
-const RIGHTS: &[Attempt] = &[
-    ("give a file away", "[open('mine', 'w'), os.chown('mine', 1, 1), os.unlink('mine')]", Fails(EPERM), Works),
-    ("raise a priority", "os.setpriority(os.PRIO_PROCESS, 0, -5)", Fails(EACCES), Works),
-    ("lock all memory", "raw(151, 1)", Fails(ENOMEM), Works),
-    ("become root", "os.setuid(0)", Fails(EPERM), Works),
-    ("become another group", "os.setresgid(0, 0, 0)", Fails(EPERM), Works),
-    ("become another user", "os.setresuid(-1, 2000, -1)", Fails(EPERM), Works),
-];
 
 /// The image holds a set-uid, set-gid program of root: nosuid, no_new_privs and the user namespace each stop it.
 fn set_id_gives_nothing() {

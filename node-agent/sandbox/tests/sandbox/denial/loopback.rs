@@ -7,6 +7,7 @@ use libc::{EACCES, ECONNREFUSED, ENETUNREACH, EPERM};
 use crate::harness::Case;
 use crate::harness::attempts::End::{Fails, Works};
 use crate::harness::attempts::{Attempt, PRELUDE};
+use crate::harness::beside::beside;
 use crate::harness::processes::program_of;
 use crate::harness::program::{Job, Program};
 use crate::harness::{control, pool};
@@ -78,7 +79,7 @@ fn nobody_else() {
          attempt('all', lambda: [socket.socket().connect(('127.0.0.1', port)) for port in (22, 80, 443, 10250)])\n"
     );
     let first = Program::python(&listens).job(on_loopback);
-    super::peers::beside(&first, |slot| {
+    beside(&first, |slot| {
         let report = Program::python(&looks).job(on_loopback).run_on(slot);
         report
             .passed()

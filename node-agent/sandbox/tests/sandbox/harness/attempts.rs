@@ -44,8 +44,6 @@ pub(crate) enum Arg {
     S(&'static str),
     /// Address of that many zero bytes.
     Z(usize),
-    /// Address of these 32-bit words.
-    W(&'static [u32]),
 }
 
 impl fmt::Display for Arg {
@@ -54,10 +52,6 @@ impl fmt::Display for Arg {
             Self::N(number) => write!(f, "{number}"),
             Self::S(text) => write!(f, "s:{text}"),
             Self::Z(length) => write!(f, "z:{length}"),
-            Self::W(words) => {
-                write!(f, "w:")?;
-                words.iter().try_for_each(|word| write!(f, "{word},"))
-            }
         }
     }
 }

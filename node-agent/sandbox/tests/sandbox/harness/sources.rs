@@ -1,4 +1,4 @@
-//! The C programs of `tests/programs`, compiled statically, each once.
+//! The C programs of `tests/programs` and `tests/corpus`, compiled statically, each once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::isolated;
 
 static COMPILED: Mutex<BTreeMap<String, Arc<Vec<u8>>>> = Mutex::new(BTreeMap::new());
 
-/// Path of the executable made of `tests/programs/NAME.c`.
+/// Path of the executable made of `NAME.c`.
 pub(crate) fn path(name: &str) -> PathBuf {
     binary(name);
     isolated::scratch().join(name)
@@ -30,10 +30,12 @@ fn compile(name: &str) -> Vec<u8> {
     if let Ok(binary) = std::fs::read(&target) {
         return binary;
     }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/programs")
-        .join(name)
-        .with_extension("c");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let source = ["programs", "corpus"]
+        .map(|directory| tests.join(directory).join(name).with_extension("c"))
+        .into_iter()
+        .find(|source| source.exists())
+        .unwrap_or_else(|| panic!("there is no {name}.c"));
     let fresh = isolated::scratch().join(format!(
         "{name}-{}",
         rustix::process::getpid().as_raw_nonzero()

@@ -1,16 +1,16 @@
 //! After hundreds of runs of every kind, processes, descriptors, mounts, cgroups and network namespaces are what they
 //! were before.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use evaljob_sandbox::plan::HostPlan;
 use evaljob_sandbox::{Slot, Spawner};
 use rustix::process::WaitOptions;
 
-use crate::harness::ground::{self, Ground};
+use crate::harness::census::{self, processes};
+use crate::harness::ground::Ground;
 use crate::harness::program::{Job, Program};
 use crate::harness::{Case, isolated, pool, wait};
 
@@ -20,74 +20,6 @@ pub(crate) const LEAK: &str = "leak";
 pub(crate) const CASES: &[Case] = &[("300 runs of every kind leave nothing behind", || {
     isolated::assert_role(LEAK)
 })];
-
-/// Everything that could leak, counted over all processes of this world.
-#[derive(Debug, PartialEq, Eq)]
-struct Count {
-    processes: usize,
-    descriptors: Vec<usize>,
-    mounts: Vec<usize>,
-    networks: usize,
-    cgroups: usize,
-}
-
-fn count(ground: &Ground) -> Count {
-    let mut seen = Count {
-        processes: 0,
-        descriptors: Vec::new(),
-        mounts: Vec::new(),
-        networks: 0,
-        cgroups: 0,
-    };
-    let mut networks = BTreeSet::new();
-    for process in processes() {
-        let Ok(entries) = fs::read_dir(process.join("fd")) else {
-            continue;
-        };
-        let targets: Vec<_> = entries
-            .flatten()
-            .filter_map(|entry| fs::read_link(entry.path()).ok())
-            .collect();
-        if targets.is_empty() {
-            continue; // a zombie, until the spawner forks again
-        }
-        let is_network = |path: &&PathBuf| path.to_string_lossy().starts_with("net:");
-        networks.extend(targets.iter().filter(is_network).cloned());
-        networks.extend(fs::read_link(process.join("ns/net")));
-        seen.processes += 1;
-        seen.descriptors.push(targets.len());
-        let mounts = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
-        seen.mounts.push(mounts.lines().count());
-    }
-    seen.descriptors.sort_unstable();
-    seen.mounts.sort_unstable();
-    seen.networks = networks.len();
-    seen.cgroups = ground
-        .below()
-        .iter()
-        .map(|directory| below(directory))
-        .sum();
-    seen
-}
-
-fn below(directory: &Path) -> usize {
-    1 + ground::children(directory)
-        .iter()
-        .map(|child| below(child))
-        .sum::<usize>()
-}
-
-fn processes() -> Vec<PathBuf> {
-    let entries = fs::read_dir("/proc")
-        .expect("/proc")
-        .flatten()
-        .map(|entry| entry.path());
-    let is_process = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().parse::<u32>().is_ok())
-    };
-    entries.filter(is_process).collect()
-}
 
 /// One job of each kind; twelve runs.
 fn every_kind(slot: &mut Slot) {
@@ -152,12 +84,12 @@ pub(crate) fn be_counting() {
     let mut slot = spawner.slot(0);
     every_kind(&mut slot);
     every_kind(&mut slot);
-    let before = settled(&ground);
+    let before = census::settled(&ground);
     for _ in 0..25 {
         every_kind(&mut slot);
     }
     wait::until("everything is as before", || {
-        let now = count(&ground);
+        let now = census::count(&ground);
         if now != before {
             eprintln!("before {before:?}\nnow    {now:?}");
         }
@@ -175,17 +107,4 @@ pub(crate) fn be_counting() {
     });
     assert_eq!(ground.below(), Vec::<PathBuf>::new());
     ground.leave();
-}
-
-/// The count when it no longer changes: the last worker may still be on its way out.
-fn settled(ground: &Ground) -> Count {
-    let mut last = count(ground);
-    wait::until("the count stands still", || {
-        std::thread::sleep(Duration::from_millis(50));
-        let now = count(ground);
-        let still = now == last;
-        last = now;
-        still.then_some(())
-    });
-    last
 }
