@@ -75,12 +75,16 @@ fn collect_from_killed(
         .collect()
 }
 
-/// A secret of the node, one of the image, and what a reader that follows links would find.
+/// The links lead to files that the collecting worker could open, if it followed links.
 fn links_in_motion() {
     let secret = isolated::scratch().join("swapped-secret");
     std::fs::create_dir_all(&secret).expect("a directory");
     std::fs::write(secret.join("out"), "secret").expect("a file");
-    let program = run::program("symlink_swap.c", &["/etc/passwd", "/etc"]);
+    let program = run::program("symlink_swap.c", &["target", "target-directory"]);
+    let program = program.job(|job| {
+        let job = job.file("target", "other");
+        job.file("target-directory/out", "other")
+    });
     let (mut own, mut refused) = (0, 0);
     for turn in 0..12 {
         let paths = ["file", "other", "directory/out", "other-directory/out"];
