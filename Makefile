@@ -103,7 +103,7 @@ test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc
 .PHONY: test-mutation
 test-mutation: binaries ## parts of the protection left out one by one: for each some case goes red
 	$(call say,without each part of the protection)
-	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- without
+	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- '[mutation]'
 	@grep -q EVALJOB_LEAVE_OUT $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature" >&2; exit 1; }
 	@! grep -l EVALJOB_LEAVE_OUT $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
 

@@ -2,7 +2,7 @@
  *
  *   unknown_nr [NUMBER...]      leaves these out
  *
- * Prints NUMBER and what came of it, a line each; "blocked" for a call that did not come back within 50 ms. */
+ * Prints NUMBER and what came of it, a line each; "blocked" for a call that did not come back within 300 ms. */
 #include "attempt.h"
 #include <sys/time.h>
 
@@ -16,7 +16,7 @@ static int left_out(long number, char **arguments)
 
 int main(int count, char **arguments)
 {
-    struct itimerval soon = {.it_value.tv_usec = 50000};
+    struct itimerval soon = {.it_value.tv_usec = 300000};
     int ends[2];
     if (pipe(ends))
         return 1;

@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::time::Duration;
 
-use evaljob_sandbox::Collected;
 use evaljob_sandbox::facts::Breach;
+use evaljob_sandbox::{Collected, Interrupt};
 
 use super::run;
 use crate::harness::program::Program;
@@ -40,21 +40,17 @@ fn bytes_arrive() {
     );
 }
 
-/// Starts it, kills it by its wall limit, and collects these paths.
-fn collect_from_killed(
-    program: &Program,
-    paths: &[&str],
-    milliseconds: u64,
-) -> Vec<Option<String>> {
+/// Starts it, kills it so long after it has begun, and collects these paths.
+fn collect_from_killed(program: &Program, paths: &[&str], after: Duration) -> Vec<Option<String>> {
     let mut slot = pool::slot();
-    let program = program
-        .clone()
-        .limit(|limits| limits.wall_time = Duration::from_millis(milliseconds));
     program.job.begin(&mut slot);
-    program
-        .run_in(&mut slot)
-        .breached(Breach::WallTime)
-        .printed("begun\n");
+    let interrupt = Interrupt::new().expect("a descriptor");
+    let report = program.watch_in(&mut slot, &interrupt, &mut |_| {
+        std::thread::sleep(after); // a moment of its life, another one each time
+        interrupt.fire();
+    });
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    report.breached(Breach::Interrupted).printed("begun\n");
     let paths: Vec<_> = paths
         .iter()
         .map(|path| ((*path).to_owned(), 1 << 20))
@@ -88,7 +84,7 @@ fn links_in_motion() {
     let (mut own, mut refused) = (0, 0);
     for turn in 0..12 {
         let paths = ["file", "other", "directory/out", "other-directory/out"];
-        for content in collect_from_killed(&program, &paths, 20 + turn) {
+        for content in collect_from_killed(&program, &paths, Duration::from_millis(turn)) {
             match content {
                 Some(content) => {
                     assert_eq!(content, "own");
@@ -125,7 +121,8 @@ fn follows_links(secret: &std::path::Path) {
 fn written_at_death() {
     let program = run::program("mmap_race_output.c", &[]);
     for turn in 0..8 {
-        let contents = collect_from_killed(&program, &["out", "other"], 20 + turn);
+        let contents =
+            collect_from_killed(&program, &["out", "other"], Duration::from_millis(turn));
         let ([Some(content), None] | [None, Some(content)]) = &contents[..] else {
             panic!("one of two: {contents:?}");
         };

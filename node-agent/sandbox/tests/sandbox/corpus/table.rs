@@ -19,6 +19,11 @@ fn short(program: Program) -> Program {
     program.limit(|limits| limits.wall_time = Duration::from_millis(1500))
 }
 
+/// For programs that an interpreter must start first.
+fn longer(program: Program) -> Program {
+    program.limit(|limits| limits.wall_time = Duration::from_secs(4))
+}
+
 fn small_memory(program: Program) -> Program {
     program.limit(|limits| limits.memory = 32 * MIB)
 }
@@ -37,6 +42,10 @@ fn little_output(program: Program) -> Program {
 
 fn large_files(program: Program) -> Program {
     program.limit(|limits| limits.file_size = 8 << 40)
+}
+
+fn more_cpu(program: Program) -> Program {
+    program.limit(|limits| limits.cpu_time = Duration::from_secs(1))
 }
 
 fn megabyte(program: Program) -> Program {
@@ -90,7 +99,7 @@ pub(crate) const TABLE: &[Row] = &[
     by("F10", "an output written and renamed at the end", &["[outputs] an output that is written and renamed when its run dies is one whole file"]),
     // /proc and /sys.
     attack("P1", "proc_secrets.c", "what /proc tells about the node", Says("kallsyms ENOENT, kcore ENOENT, keys ENOENT, kmsg ENOENT, sysrq ENOENT, the kernel's command line ENOENT, modules ENOENT, partitions ENOENT, sysctls ENOENT, init's environment ENOENT, own status ok"), Bare("kallsyms ok, kcore ok|ENOENT, keys ok, kmsg ok, sysrq ok|ENOENT, the kernel's command line ok, modules ok|ENOENT, partitions ok, sysctls ok, init's environment ok, own status ok")).star(),
-    attack("P2", "sysfs_absent.c", "file systems that steer the kernel", Says("/sys ENOENT, cgroups ENOENT, debugfs ENOENT, security ENOENT, devices ENOENT"), Bare("/sys ok, cgroups ok, debugfs ok, security ok, devices ok")).star(),
+    attack("P2", "sysfs_absent.c", "file systems that steer the kernel", Says("/sys ENOENT, cgroups ENOENT, debugfs ENOENT, security ENOENT, devices ENOENT"), Bare("/sys ok, cgroups ok, debugfs ok|ENOENT, security ok|ENOENT, devices ok")).star(),
     attack("P3", "oom_score.c", "choosing who dies when memory is short", Says("now 1000, never EACCES, first EACCES"), Bare("now 0, never ok|EACCES, first ok")).star(),
     attack("P4", "mountinfo_leak.py", "paths of the node in the mount table", Says("/sys/fs/cgroup not named, points False"), Bare("/sys/fs/cgroup named, points True")).with(&["/sys/fs/cgroup"]),
     by("P4", "the mounts there are", &["[tree] exactly the planned mounts are there, with their flags"]),
@@ -124,12 +133,13 @@ pub(crate) const TABLE: &[Row] = &[
     attack("R6", "deep_tree.c", "directories without end", Says("depth ENOSPC, deeper than a path 1, name of it ERANGE"), Weaker(same, &["6000"], "depth reached, deeper than a path 1, name of it ERANGE")).with(&["500000"]).change(small_workspace).beside(),
     attack("R7", "fd_bomb.py", "descriptors of every kind", Says("open 61 EMFILE, dup 61 EMFILE, eventfd 61 EMFILE, epoll 61 EMFILE, pidfd 61 EMFILE, in flight 7 ETOOMANYREFS"), Weaker(same, &["500"], "open 500 ok, dup 500 ok, eventfd 500 ok, epoll 500 ok, pidfd 500 ok, in flight 50 ok")).with(&["500"]).change(few_descriptors).beside(),
     attack("R8", "output_flood.c", "output in large blocks", Breaches(Breach::Output, ""), Weaker(same, &["blocks", "4"], "4096 bytes")).with(&["blocks"]).change(little_output).beside(),
-    attack("R8", "output_flood.c", "output in single bytes, one line", Breaches(Breach::Output, ""), Without("the first row has it")).with(&["bytes"]).change(little_output).beside(),
+    attack("R8", "output_flood.c", "output in single bytes, one line", Breaches(Breach::Output, ""), Weaker(same, &["bytes", "4"], "4096 bytes")).with(&["bytes"]).change(little_output).beside(),
     attack("R9", "sparse_huge.c", "files larger than they are", Says("truncate SIGXFSZ, truncate, signal ignored EFBIG, write far away EFBIG, allocate EFBIG"), Weaker(large_files, &[], "truncate ok, truncate, signal ignored ok, write far away ok, allocate ENOSPC")).beside(),
+    by("R9", "the same as an artifact", &["[collect] regular files below /work are collected, nothing else"]),
     attack("R10", "daemon_orphan.py", "a process that left session and streams", Says("main ends"), BareWith(&["watched"], "main ends, after it alive")).beside(),
     by("R10", "nothing of it is alive", &["[leftovers] daemons die with their run, also one that holds its output"]),
     attack("R11", "daemon_orphan.py", "a process that holds the output", Says("main ends"), BareWith(&["holds", "watched"], "main ends, after it alive")).with(&["holds"]).beside(),
-    attack("R12", "sigstop_term.py", "processes that stop themselves and heed no signal", Breaches(Breach::WallTime, "after every polite signal alive"), BareWith(&[], "after every polite signal alive")).with(&["stay"]).change(short).beside(),
+    attack("R12", "sigstop_term.py", "processes that stop themselves and heed no signal", Breaches(Breach::WallTime, "after every polite signal alive"), BareWith(&[], "after every polite signal alive")).with(&["stay"]).change(longer).beside(),
     attack("R13", "zombie_storm.c", "children that nobody waits for", Says("zombies EAGAIN, orphans gone"), Bare("zombies ok, orphans gone")).with(&["500"]).beside(),
     attack("R14", "cpu_spin_rt.c", "all of every CPU, ahead of others", Breaches(Breach::CpuTime, "SCHED_FIFO EPERM, SCHED_RR EPERM, nice EACCES, every CPU ok"), BareWith(&["ask"], "SCHED_FIFO ok|EPERM, SCHED_RR ok|EPERM, nice ok, every CPU ok")).change(little_cpu).beside(),
     by("R14", "no more than the CPUs it may use", &["[cpu] with cpus 1 several processes on all CPUs use no more than one", "[cpu] the CPU time of several processes counts together"]),
@@ -142,10 +152,10 @@ pub(crate) const TABLE: &[Row] = &[
     attack("R21", "sync_storm.c", "flushing the node's disks", Says("sync EPERM, syncfs EPERM, fsync of an own file ok"), Bare("sync ok, syncfs ok, fsync of an own file ok")).beside(),
     attack("R22", "dentry_slab.c", "page tables without end", RunsOut, Weaker(same, &["tables", "20000"], "tables held")).with(&["tables", "200000"]).change(small_memory).beside(),
     attack("R22", "dentry_slab.c", "names that do not exist", Says("names asked for"), Without("the kernel takes such names back when memory is short: they are within the run's limit, and harmless there")).with(&["names", "200000"]).change(small_memory).beside(),
-    attack("R23", "exec_storm.py", "programs that execute each other without end", Breaches(Breach::CpuTime, "an argument of 128 KiB E2BIG, 10,000 variables ok, 4 MiB of arguments E2BIG, a chain of eight scripts ELOOP"), BareWith(&["3"], "an argument of 128 KiB E2BIG, 10,000 variables ok, 4 MiB of arguments E2BIG, a chain of eight scripts ELOOP, storm over")).with(&["-1"]).change(little_cpu).beside(),
+    attack("R23", "exec_storm.py", "programs that execute each other without end", Breaches(Breach::CpuTime, "an argument of 128 KiB E2BIG, 10,000 variables ok, 4 MiB of arguments E2BIG, a chain of eight scripts ELOOP"), BareWith(&["3"], "an argument of 128 KiB E2BIG, 10,000 variables ok, 4 MiB of arguments E2BIG, a chain of eight scripts ELOOP, storm over")).with(&["-1"]).change(more_cpu).beside(),
     attack("R24", "sleeper.sh", "waiting without using anything", Breaches(Breach::WallTime, "asleep ok"), Weaker(same, &["0.1"], "asleep ok, awake ok")).with(&["1000"]).change(short).beside(),
     // Side channels: what is closed, and what is not (told).
-    attack("S1", "timing_neighbour.c", "which pages others have used", Says("mincore EPERM, cachestat ENOSYS, performance counters EPERM"), Bare("mincore ok, cachestat ok, performance counters EFAULT")).star(),
+    attack("S1", "timing_neighbour.c", "which pages others have used", Says("mincore EPERM, cachestat ENOSYS, performance counters EPERM"), Bare("mincore ok, cachestat ok|ENOSYS, performance counters EFAULT")).star(),
     attack("S2", "load_channel.py", "the load of the node", Says("/proc/loadavg ENOENT, /proc/pressure/cpu ENOENT, /proc/stat ENOENT, /proc/meminfo ENOENT, /proc/vmstat ENOENT, /proc/interrupts ENOENT, /proc/schedstat ENOENT, sysinfo, told ok, own tree only ok"), Bare("/proc/loadavg ok, /proc/pressure/cpu ok|ENOENT, /proc/stat ok, /proc/meminfo ok, /proc/vmstat ok, /proc/interrupts ok, /proc/schedstat ok|ENOENT, sysinfo, told ok, own tree only ok")),
     attack("S3", "cpuid_smt.c", "the CPU one shares", Says("time stamp counter, told ok, CPU number, told ok, core scheduling EPERM, shape of the machine ENOENT"), Bare("time stamp counter, told ok, CPU number, told ok, core scheduling ok|EINVAL|ENODEV, shape of the machine ok")).star(),
     attack("S4", "dmesg_inject.c", "lines forged in the kernel's log", Says("an odd name ok, /dev/kmsg ENOENT, read the log EPERM, audit EAFNOSUPPORT"), Bare("an odd name ok, /dev/kmsg ok, read the log ok, audit ok")).star(),
