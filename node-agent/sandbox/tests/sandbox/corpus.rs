@@ -80,13 +80,13 @@ fn print_table() {
     TABLE.iter().for_each(|row| println!("{row}"));
 }
 
-/// Letter, first and last number. W6 waits for a network of its own (loopback).
+/// Letter, first and last number.
 const IDS: [(&str, u32, u32); 11] = [
     ("E", 1, 13),
     ("N", 1, 7),
     ("F", 1, 10),
     ("P", 1, 5),
-    ("W", 1, 5),
+    ("W", 1, 6),
     ("K", 1, 10),
     ("R", 1, 24),
     ("S", 1, 4),
