@@ -23,7 +23,7 @@ pub use deadline::{active_deadline, infra_retry_limit, max_queue};
 pub use field::FieldError;
 pub use inputs::{Inputs, references};
 
-pub use schema::{all_rules, crd, crd_yaml, schema, schema_with};
+pub use schema::{Missing, all_rules, crd, crd_yaml, missing, schema, schema_with};
 pub use spec::{EvalJob, EvalJobSpec};
 pub use status::{
     Condition, ConditionStatus, ConditionType, EvalJobStatus, Reason, Verdict, VerdictClass,

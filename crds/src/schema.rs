@@ -3,6 +3,7 @@
 //! Made from the Rust types by schemars, turned into a structural schema, with the rules of `rules.rs` attached.
 //! There is no default inside the spec: `job::build` applies them.
 
+mod served;
 mod structural;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -15,6 +16,8 @@ use serde_json::{Value, json};
 use crate::rules::{Rule, rules};
 use crate::spec::{EvalJob, EvalJobSpec};
 use crate::status::{ConditionStatus, ConditionType, EvalJobStatus, Reason};
+
+pub use served::{Missing, missing};
 
 /// Columns of `kubectl get`; the wide ones only with `-o wide`.
 const COLUMNS: [Column; 11] = [

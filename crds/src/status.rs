@@ -80,6 +80,11 @@ pub struct EvalJobStatus {
     #[schemars(length(max = 253))]
     pub node_name: Option<String>,
 
+    /// Version of the agent that the verdict is from; absent where the operator ended the job itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub agent_version: Option<String>,
+
     /// Number of the last attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,

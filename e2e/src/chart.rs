@@ -14,6 +14,9 @@ use crate::cluster::SYSTEM_NAMESPACE;
 use crate::kubectl::Output;
 use crate::programs;
 
+/// Version of the checkout's chart and of the product; a test compares them.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The release's name in tests.
 pub const RELEASE: &str = "evaljob";
 

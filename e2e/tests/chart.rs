@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = trials![
         helm_lint_finds_nothing,
+        chart_and_programs_have_one_version,
         renders_are_the_committed_ones,
         values_that_cannot_be_meant_are_refused,
         the_crd_is_that_of_the_types_and_is_kept,
@@ -51,6 +52,15 @@ async fn helm_lint_finds_nothing(_: Case) -> Result<()> {
             !said.contains("[WARNING]") && !said.contains("[ERROR]"),
             "{name}: {said}"
         );
+    }
+    Ok(())
+}
+
+async fn chart_and_programs_have_one_version(_: Case) -> Result<()> {
+    let chart = std::fs::read_to_string(chart::path("Chart.yaml"))?;
+    for key in ["version", "appVersion"] {
+        let line = format!("\n{key}: {}\n", chart::VERSION);
+        ensure!(chart.contains(&line), "Chart.yaml lacks {line}");
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod drain;
 mod lifecycle;
 mod monitoring;
 mod namespaces;
+mod older_crd;
 mod races;
 mod release;
 mod restarts;
@@ -54,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
         lifecycle::tests(),
         monitoring::tests(),
         namespaces::tests(),
+        older_crd::tests(),
         release::tests(),
         roles::tests(),
         rules::tests(),

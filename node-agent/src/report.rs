@@ -177,6 +177,7 @@ fn frame(
         verdict: Some(verdict.into()),
         message: Some(bounded(&message)).filter(|message| !message.is_empty()),
         summary: summary(job, results, verdict),
+        agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         start_time: Some(MicroTime(times.started)),
         completion_time: Some(MicroTime(times.completed)),
         ..EvalJobStatus::default()

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use evaljob_crds::Missing;
 use futures::{Stream, TryStreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::Api;
@@ -16,7 +17,7 @@ use kube::runtime::watcher::{self, Config, InitialListStrategy, watcher};
 use kube::{Client, Resource};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::decide::{Event, NodeFacts};
 use crate::gate::{self, LiveJob};
@@ -68,12 +69,39 @@ impl Resource for WatchedNode {
     }
 }
 
-/// Watches live jobs until the engine is gone. `cluster_max`: the longest a job may be live.
-pub async fn jobs(client: Client, cluster_max: Duration, events: mpsc::Sender<Event>) {
+/// Watches live jobs until the engine is gone, each time anew when the API server's schema changes: what was read
+/// before was read without some fields. `cluster_max`: the longest a job may be live.
+pub async fn jobs(
+    client: Client,
+    cluster_max: Duration,
+    mut schema: watch::Receiver<Option<Missing>>,
+    events: mpsc::Sender<Event>,
+) {
+    loop {
+        let Ok(Some(missing)) = schema
+            .wait_for(Option::is_some)
+            .await
+            .map(|known| known.clone())
+        else {
+            return;
+        };
+        schema.mark_unchanged();
+        if events.send(Event::SchemaRead(missing)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = live_jobs(client.clone(), cluster_max, &events) => return,
+            changed = schema.changed() => if changed.is_err() {
+                return;
+            },
+        }
+    }
+}
+
+async fn live_jobs(client: Client, cluster_max: Duration, events: &mpsc::Sender<Event>) {
     let api: Api<LiveJob> = Api::all(client);
     let facts = |live| gate::facts(live, cluster_max).map(Box::new);
     follow(api, Config::default().fields(LIVE), |event| {
-        let events = &events;
         let event = match event {
             watcher::Event::Init => Some(Event::JobsRelist),
             watcher::Event::InitApply(live) => facts(live).map(Event::JobListed),

@@ -11,6 +11,7 @@
 //! | `streams` | what agents claim, start, finish and lose |
 //! | `writing` | one status write at a time per job, and what its answer means |
 //! | `term` | leadership, and when inherited jobs are known to be nobody's |
+//! | `schema` | what happens to jobs while the API server prunes fields of their specs |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ mod desk;
 mod dispatch;
 mod event;
 mod job;
+mod schema;
 mod step;
 mod streams;
 mod term;
@@ -42,6 +44,7 @@ pub use writing::{Outcome, ReadBack, WriteKind};
 
 use agent::Agent;
 use job::Job;
+use schema::Schema;
 use term::Term;
 use timers::Timers;
 use tombs::Tombs;
@@ -63,6 +66,10 @@ pub struct Figures {
     pub unstored: usize,
     /// Bytes of specs in memory.
     pub spec_bytes: usize,
+    /// Fields of a spec that the API server does not know.
+    pub spec_fields_missing: usize,
+    /// Fields of a status that it does not know.
+    pub status_fields_missing: usize,
 }
 
 /// The state of the operator.
@@ -70,6 +77,7 @@ pub struct Figures {
 pub struct Decider {
     rules: Rules,
     term: Term,
+    schema: Schema,
     jobs: HashMap<Uid, Job>,
     queue: FairQueue,
     shapes: HashSet<Arc<Shape>>,
@@ -103,6 +111,7 @@ impl Decider {
         Self {
             rules,
             term: Term::Following,
+            schema: Schema::default(),
             jobs: HashMap::new(),
             queue: FairQueue::default(),
             shapes: HashSet::new(),
@@ -141,6 +150,7 @@ impl Decider {
             }
             Event::Leading(epoch, former) => self.lead(epoch, former, now),
             Event::Enlisted(nodes) => self.enlisted(&nodes),
+            Event::SchemaRead(missing) => self.schema_read(&missing, now),
             Event::Fenced => self.fenced = true,
             Event::Unfenced => self.fenced = false,
             Event::Hello(conn, facts) => self.hello(conn, *facts, now),
@@ -204,6 +214,8 @@ impl Decider {
                 .count(),
             unstored: self.unstored,
             spec_bytes: self.spec_bytes,
+            spec_fields_missing: self.schema.missing.0,
+            status_fields_missing: self.schema.missing.1,
         }
     }
 

@@ -15,12 +15,12 @@ use tonic::Status;
 use crate::agents::streams::Streams;
 use crate::clock::Clock;
 use crate::decide::{
-    AgentWarning, Close, Count, Decider, Event, Former, LoadOrder, RunOrder, Step, WriteKind,
-    WriteOrder,
+    Close, Count, Decider, Event, Former, LoadOrder, RunOrder, Step, WriteKind, WriteOrder,
 };
 use crate::metrics::{Health, Metrics};
 use crate::status_writer::Order;
 use crate::ttl::Note;
+use crate::warnings::Warning;
 
 /// Longest time between two rounds: the liveness page counts on it.
 const ROUND: Duration = Duration::from_secs(1);
@@ -34,8 +34,8 @@ pub struct Ports {
     pub loader: mpsc::UnboundedSender<LoadOrder>,
     /// To the keeper of finished jobs.
     pub keeper: mpsc::UnboundedSender<Note>,
-    /// To whom looks at the agents' Pods.
-    pub warnings: mpsc::UnboundedSender<AgentWarning>,
+    /// To the administrator.
+    pub warnings: mpsc::UnboundedSender<Warning>,
     /// To the Lease.
     pub enlist: watch::Sender<Option<Former>>,
     /// To agents.
@@ -123,12 +123,30 @@ impl Ports {
             Step::Enlist(nodes) => {
                 self.enlist.send_replace(Some(nodes));
             }
+            Step::CrdLacks(fields, closed) => self.crd_lacks(fields, closed),
             Step::Warn(warning) => {
                 tracing::warn!(node = %warning.node, pod = warning.pod_name, text = warning.text, "this node cannot enforce every layer and runs nothing");
-                let _ = self.warnings.send(*warning);
+                let _ = self.warnings.send(Warning::Agent(*warning));
             }
             Step::Count(count) => self.count(count),
         }
+    }
+
+    fn crd_lacks(&self, fields: Option<String>, closed: bool) {
+        let Some(fields) = fields else {
+            tracing::info!("the CustomResourceDefinition has every field");
+            return;
+        };
+        let effect = if closed {
+            "nothing is run until it is upgraded"
+        } else {
+            "results are stored without them"
+        };
+        let text = format!(
+            "the CustomResourceDefinition evaljobs.evaljob.dev is older than the operator and lacks {fields}: {effect} (hint: helm upgrade with crds.enabled=true)"
+        );
+        tracing::warn!(fields, nothing_is_run = closed, text);
+        let _ = self.warnings.send(Warning::Crd(text));
     }
 
     fn send_run(&self, order: RunOrder) {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
 use evaljob_crds::inputs::{self, Inputs};
@@ -102,6 +103,7 @@ pub fn facts(live: LiveJob, cluster_max: Duration) -> Option<JobFacts> {
         Err(error) => (EvalJobSpec::default(), Some(format!("spec: {error}"))),
     };
     let seconds = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+    let bytes = serde_json::to_vec(&spec).unwrap_or_default();
     Some(JobFacts {
         uid,
         key,
@@ -116,9 +118,21 @@ pub fn facts(live: LiveJob, cluster_max: Duration) -> Option<JobFacts> {
         cancel: spec.cancel == Some(true),
         inputs: inputs::references(&spec),
         invalid,
-        spec: serde_json::to_vec(&spec).unwrap_or_default(),
+        spec: bytes,
         recorded,
+        digest: digest(spec),
     })
+}
+
+/// Digest of a spec without what may change in it; compared within one process only.
+fn digest(mut spec: EvalJobSpec) -> u64 {
+    spec.suspend = None;
+    spec.cancel = None;
+    spec.ttl_seconds_after_finished = None;
+    spec.node_selector.clear();
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&serde_json::to_vec(&spec).unwrap_or_default());
+    hasher.finish()
 }
 
 /// Errors in one line.
@@ -197,6 +211,7 @@ pub fn recorded(status: &EvalJobStatus) -> Recorded {
         infra_failures: number(status.infrastructure_failures),
         running: because(ConditionType::Finished, Reason::Running),
         suspended: because(ConditionType::Admitted, Reason::Suspended),
+        fields_lost: because(ConditionType::Admitted, Reason::FieldsLost),
         queued: status.queued_time.as_ref().map(|time| time.0),
         dispatched: status.dispatched_time.as_ref().map(|time| time.0),
     }

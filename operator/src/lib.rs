@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! API server ──watch──▶ controller ─┐                        ┌─▶ status_writer ──patch──▶ API server
+//!   its schema ───▶ schema ──────┤                        │
 //!        Lease ◀──────▶ lease ──────┤  events      steps     ├─▶ agents ──gRPC──▶ node agents
 //! node agents ──gRPC──▶ agents ─────┴─▶ engine(decide) ──────┼─▶ loader (specs, ConfigMaps)
 //!                                                            └─▶ ttl (deletes what has lived long enough)
@@ -24,6 +25,7 @@ pub mod names;
 pub mod operator;
 pub mod options;
 pub mod placement;
+pub mod schema;
 pub mod selftest;
 pub mod status;
 pub mod status_writer;

@@ -23,6 +23,9 @@ const CONCURRENCY: usize = 4;
 /// Longest time for one read.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A spec is immutable, so it was stored by an API server that did not know all of it.
+const ALTERED: &str = "spec: is not what it was, because fields were missing in the CustomResourceDefinition for some time (hint: create the job again)";
+
 /// The loader's shell.
 #[derive(Clone)]
 pub struct Loader {
@@ -107,6 +110,9 @@ impl Loader {
             .ok_or(Stop::Gone)?;
         let facts = gate::facts(live, Duration::MAX).ok_or(Stop::Gone)?;
         match facts.invalid {
+            _ if order.digest.is_some_and(|digest| digest != facts.digest) => {
+                Err(Stop::Invalid(ALTERED.to_owned()))
+            }
             Some(errors) => Err(Stop::Invalid(errors)),
             None => Ok(facts.spec),
         }

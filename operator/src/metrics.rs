@@ -63,6 +63,8 @@ pub struct Metrics {
     unfit: Gauge,
     unstored: Gauge,
     spec_bytes: Gauge,
+    spec_fields_missing: Gauge,
+    status_fields_missing: Gauge,
 }
 
 impl Metrics {
@@ -76,6 +78,8 @@ impl Metrics {
             (&self.unfit, figures.unfit),
             (&self.unstored, figures.unstored),
             (&self.spec_bytes, figures.spec_bytes),
+            (&self.spec_fields_missing, figures.spec_fields_missing),
+            (&self.status_fields_missing, figures.status_fields_missing),
         ];
         for (gauge, value) in rows {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -163,6 +167,16 @@ impl Metrics {
             "spec_cache_bytes",
             "Bytes of specs in memory",
             self.spec_bytes.clone(),
+        );
+        registry.register(
+            "crd_spec_fields_missing",
+            "Fields of a spec that the API server does not know; nothing is run while there are any",
+            self.spec_fields_missing.clone(),
+        );
+        registry.register(
+            "crd_status_fields_missing",
+            "Fields of a status that the API server does not know; results are stored without them",
+            self.status_fields_missing.clone(),
         );
     }
 }

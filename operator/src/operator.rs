@@ -25,15 +25,14 @@ use crate::lease::{self, Leader, LeaseError};
 use crate::loader::Loader;
 use crate::metrics::{Health, Metrics, Pages};
 use crate::options::Options;
+use crate::schema;
 use crate::status_writer::StatusWriter;
 use crate::tls::{Certificate, Source, TlsError};
 use crate::ttl::{self, Keeper};
-use crate::warnings;
+use crate::warnings::{self, Places};
 
 /// Events that may wait for the engine; their senders wait beyond it.
 const EVENTS: usize = 1024;
-/// Longest time for results to be stored at a shutdown.
-const FLUSH: Duration = Duration::from_secs(5);
 /// An API server that starts at the same time is there within this time; after it a restart says more than a log.
 const CERTIFICATE_RETRIES: u32 = 20;
 const CERTIFICATE_PAUSE: Duration = Duration::from_secs(1);
@@ -120,7 +119,10 @@ pub async fn run(
     wiring.role.send_replace(Role::Leader);
     let (keeper, notes) = wiring.keeper;
     parts.spawn(endless(keeper.run(notes)));
-    let watch = controller::jobs(client, options.max_active_deadline, wiring.events.clone());
+    let (schema, schemas) = watch::channel(None);
+    parts.spawn(endless(schema::follow(client.clone(), schema)));
+    let longest = options.max_active_deadline;
+    let watch = controller::jobs(client, longest, schemas, wiring.events.clone());
     parts.spawn(endless(watch));
     tokio::select! {
         lost = leader.keep(wiring.enlist, &wiring.events, &wiring.may_write) => {
@@ -136,7 +138,7 @@ pub async fn run(
     // No more jobs are sent; results still go out.
     let _ = wiring.events.send(Event::Fenced).await;
     let mut unstored = wiring.unstored;
-    if tokio::time::timeout(FLUSH, unstored.wait_for(|count| *count == 0))
+    if tokio::time::timeout(options.flush, unstored.wait_for(|count| *count == 0))
         .await
         .is_err()
     {
@@ -197,8 +199,11 @@ async fn start(
     parts.spawn(endless(
         Loader::new(client.clone(), events.clone()).run(loads),
     ));
-    let namespace = options.agent_service_account.namespace.clone();
-    parts.spawn(endless(warnings::run(client.clone(), namespace, warned)));
+    let places = Places {
+        agents: options.agent_service_account.namespace.clone(),
+        lease: (options.lease_namespace.clone(), options.lease_name.clone()),
+    };
+    parts.spawn(endless(warnings::run(client.clone(), places, warned)));
     parts.spawn(endless(controller::nodes(client.clone(), events.clone())));
     let rules = Rules {
         agent_grace: options.agent_grace,

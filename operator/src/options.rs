@@ -47,6 +47,9 @@ pub struct Options {
     /// How long a leader that says nothing is believed; whole seconds
     #[arg(long, env = "EVALJOB_LEASE_DURATION", default_value = "15s", value_parser = duration)]
     pub lease_duration: Duration,
+    /// Longest time at the end for verdicts that have arrived to be stored
+    #[arg(long, env = "EVALJOB_FLUSH", default_value = "5s", value_parser = duration)]
+    pub flush: Duration,
     /// Time to live of finished jobs that name none
     #[arg(long, env = "EVALJOB_DEFAULT_TTL", default_value = "86400s", value_parser = duration)]
     pub default_ttl: Duration,

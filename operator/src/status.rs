@@ -114,12 +114,12 @@ pub fn suspended(ledger: &Ledger, now: Timestamp) -> EvalJobStatus {
     status
 }
 
-/// No node could ever run it.
+/// It waits, and as things are for ever: no node could run it, or nothing is run at all.
 #[must_use]
-pub fn no_capable_node(ledger: &Ledger, message: &str, now: Timestamp) -> EvalJobStatus {
+pub fn held_back(ledger: &Ledger, reason: Reason, message: &str, now: Timestamp) -> EvalJobStatus {
     let mut status = ledger.status(false);
     let message = one_line(message);
-    status.conditions = not_admitted(Reason::NoCapableNode, &message, now);
+    status.conditions = not_admitted(reason, &message, now);
     status.message = Some(message);
     status
 }

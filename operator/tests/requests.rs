@@ -115,6 +115,9 @@ impl Scene {
         scene
             .tell(Event::Leading(epoch, Former::Known(BTreeSet::new())))
             .await;
+        scene
+            .tell(Event::SchemaRead(evaljob_crds::Missing::default()))
+            .await;
         scene.tell(Event::JobsRelist).await;
         scene.tell(Event::JobsListed).await;
         let agent = AgentFacts {

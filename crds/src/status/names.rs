@@ -95,7 +95,8 @@ names! {
 names! {
     /// Types of conditions.
     ConditionType {
-        /// Whether the job may be queued: False with InvalidSpec, Suspended, NoCapableNode or QueueTimeout.
+        /// Whether the job may be queued: False with InvalidSpec, Suspended, NoCapableNode, QueueTimeout, CrdOutdated
+        /// or FieldsLost.
         Admitted,
         /// Whether every layer was enforced: True with FullyEnforced, False with the layer's name.
         Sandboxed,
@@ -125,6 +126,10 @@ names! {
         NoCapableNode,
         /// maxQueueSeconds is over.
         QueueTimeout,
+        /// The CustomResourceDefinition lacks fields of the spec: nothing is run until it has them.
+        CrdOutdated,
+        /// Created while it lacked them: what the manifest says there is lost, and the job will not be run.
+        FieldsLost,
         /// The spec cannot be run as written.
         InvalidSpec,
         /// Every layer was read back as planned.

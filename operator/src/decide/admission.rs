@@ -22,6 +22,11 @@ impl Decider {
         if let Some(listing) = &mut self.listing {
             listing.insert(facts.uid.clone());
         }
+        let stale = self.jobs.get(&facts.uid).is_some_and(|job| job.stale);
+        if stale && self.schema.is_whole() {
+            let uid = facts.uid.clone();
+            return self.refresh(&uid, facts, now);
+        }
         self.job_applied(facts, now);
     }
 
@@ -53,7 +58,8 @@ impl Decider {
             return self.job_changed(&uid, facts, now);
         }
         let shape = self.intern(&facts.shape);
-        let job = Job::new(facts, shape, now);
+        let mut job = Job::new(facts, shape, now);
+        job.whole = self.schema.is_whole();
         self.spec_bytes += job.spec.as_ref().map_or(0, Vec::len);
         self.jobs.insert(uid.clone(), job);
         if self.spec_bytes > self.rules.spec_cache {
@@ -89,7 +95,14 @@ impl Decider {
         let Some(job) = self.jobs.get(uid) else {
             return true;
         };
-        if let Some(errors) = &job.facts.invalid {
+        let suspend = job.facts.suspend;
+        // An error of a spec that is not all there may be an error of what is missing.
+        if let Some(errors) = job
+            .facts
+            .invalid
+            .as_ref()
+            .filter(|_| self.schema.is_whole())
+        {
             let status = status::ended(
                 &job.ledger,
                 Verdict::InvalidSpec,
@@ -100,7 +113,9 @@ impl Decider {
             self.conclude(uid, status, false);
         } else if job.facts.cancel {
             self.cancel(uid, now);
-        } else if job.facts.suspend {
+        } else if self.end_lost(uid, now) {
+            return true;
+        } else if suspend {
             self.suspend(uid, now);
         } else {
             return false;
@@ -109,7 +124,7 @@ impl Decider {
     }
 
     /// Only what may change in a spec is looked at; the status is what this process wrote itself.
-    fn job_changed(&mut self, uid: &Uid, facts: JobFacts, now: Now) {
+    pub(super) fn job_changed(&mut self, uid: &Uid, facts: JobFacts, now: Now) {
         let shape = self.intern(&facts.shape);
         let Some(job) = self.job_mut(uid) else {
             return;

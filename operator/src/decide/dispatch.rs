@@ -2,14 +2,16 @@
 //!
 //! The queue gives the order, placement the node. A job that is first in its namespace and has waited long for a
 //! node that is never empty enough gets that node kept free. Nothing is sent while the Lease is not renewed, or
-//! while more verdicts wait to be stored than the memory is meant for.
+//! while more verdicts wait to be stored than the memory is meant for, or while the API server prunes specs.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use evaljob_crds::Reason;
+
 use super::agent::{Agent, Load};
-use super::job::{Phase, Sent};
+use super::job::{PARKED, Phase, Sent};
 use super::writing::WriteKind;
 use super::{Decider, LoadOrder, Loaded, NodeFacts, RunOrder, Step};
 use crate::clock::Now;
@@ -42,9 +44,18 @@ impl Decider {
         } else {
             LOOK_AFTER
         };
+        // What it waits for is not a node: it is told at once.
+        let look_after = match self.obstacle(uid) {
+            Some(_) => Duration::ZERO,
+            None => look_after,
+        };
         let Some(job) = self.job_mut(uid) else {
             return;
         };
+        if job.stale {
+            job.phase = PARKED;
+            return;
+        }
         job.phase = Phase::Queued {
             since: now.mono,
             look_at: now.mono + look_after,
@@ -139,7 +150,10 @@ impl Decider {
 
     /// The next job and its node.
     fn pick(&self, now: Now) -> Option<(Uid, NodeName)> {
-        let closed = self.fenced || !self.synced() || self.unstored >= UNSTORED_LIMIT;
+        let closed = self.fenced
+            || !self.synced()
+            || !self.schema.is_whole()
+            || self.unstored >= UNSTORED_LIMIT;
         if closed || self.queue.is_empty() || self.epoch().is_none() || !self.any_room(now) {
             return None;
         }
@@ -203,6 +217,7 @@ impl Decider {
                     load,
                     spec,
                     inputs: job.facts.inputs.clone(),
+                    digest: job.whole.then_some(job.facts.digest),
                 };
                 job.phase = Phase::Loading { node, load };
                 self.out.push(Step::Load(Box::new(order)));
@@ -284,15 +299,19 @@ impl Decider {
         }
     }
 
-    /// Says in the status where no node could ever run the job, and takes it back when one can.
+    /// Says in the status where nothing or no node could run the job, and takes it back when one can.
     pub(super) fn look(&mut self, uid: &Uid, now: Now) {
         let Some(shape) = self.jobs.get(uid).map(|job| job.shape.clone()) else {
             return;
         };
-        let advice = match self.choose(&shape, &BTreeSet::new(), now) {
-            Choice::Never(obstacles) => Some(obstacles.message(&shape)),
-            Choice::Fit(_) | Choice::Full(_) => None,
-        };
+        let advice =
+            self.obstacle(uid)
+                .or_else(|| match self.choose(&shape, &BTreeSet::new(), now) {
+                    Choice::Never(obstacles) => {
+                        Some((Reason::NoCapableNode, obstacles.message(&shape)))
+                    }
+                    Choice::Fit(_) | Choice::Full(_) => None,
+                });
         let may_write = self.may_advise(now);
         let Some(job) = self.job_mut(uid) else {
             return;
@@ -310,11 +329,17 @@ impl Decider {
         }
         *look_at = now.mono + LOOK_AGAIN;
         let status = match &advice {
-            Some(message) => status::no_capable_node(&job.ledger, message, now.wall),
+            Some((reason, message)) => status::held_back(&job.ledger, *reason, message, now.wall),
             None => status::queued(&job.ledger, now.wall),
         };
         job.advice = advice;
         self.want(uid, WriteKind::Advice, status);
+    }
+
+    /// Why no job of this age is sent at all.
+    fn obstacle(&self, uid: &Uid) -> Option<(Reason, String)> {
+        let job = self.jobs.get(uid)?;
+        self.schema.obstacle(job.facts.created)
     }
 
     fn may_advise(&mut self, now: Now) -> bool {

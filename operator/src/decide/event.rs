@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use evaljob_crds::{EvalJobStatus, wire};
+use evaljob_crds::{EvalJobStatus, Missing, wire};
 
 use super::agent::{AgentFacts, Unfit};
 use super::job::JobFacts;
@@ -80,6 +80,8 @@ pub enum Event {
     Leading(Epoch, Former),
     /// The Lease names these nodes as ones whose agents may hold runs.
     Enlisted(Former),
+    /// The API server's schema of jobs was read, and is another one; a listing of all live jobs follows.
+    SchemaRead(Missing),
     /// The Lease was not renewed for two thirds of its time: nothing may be sent until it is.
     Fenced,
     /// It was renewed.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use evaljob_crds::Reason;
 use evaljob_crds::spec::ConfigMapKeyRef;
 use k8s_openapi::jiff::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct JobFacts {
     pub invalid: Option<String>,
     /// The spec as JSON.
     pub spec: Vec<u8>,
+    /// Digest of what in it may never change.
+    pub digest: u64,
     /// What its status says.
     pub recorded: Recorded,
 }
@@ -64,6 +67,8 @@ pub struct Recorded {
     pub running: bool,
     /// Reason of `Admitted` is `Suspended`.
     pub suspended: bool,
+    /// Reason of `Admitted` is `FieldsLost`.
+    pub fields_lost: bool,
     /// `status.queuedTime`.
     pub queued: Option<Timestamp>,
     /// `status.dispatchedTime`: the attempt was sent.
@@ -123,6 +128,11 @@ pub(super) struct Sent {
     pub(super) cancelled: Option<Duration>,
 }
 
+/// The phase of a job that waits for a listing.
+pub(super) const PARKED: Phase = Phase::Held {
+    until: Duration::MAX,
+};
+
 /// One live job.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -144,10 +154,14 @@ pub(super) struct Job {
     pub(super) desk: Desk,
     /// The run whose result is in the next verdict or reservation: acknowledged when that is stored.
     pub(super) owed: Option<(NodeName, RunId)>,
-    /// The last advice written about nodes.
-    pub(super) advice: Option<String>,
+    /// The last advice written: why it is not admitted.
+    pub(super) advice: Option<(Reason, String)>,
     /// The watch says it is finished or gone, while its verdict is being written.
     pub(super) deleted: bool,
+    /// Its facts were read while the API server knew every field.
+    pub(super) whole: bool,
+    /// Its facts may be others by now: it waits for a listing.
+    pub(super) stale: bool,
 }
 
 impl Job {
@@ -180,7 +194,27 @@ impl Job {
             owed: None,
             advice: None,
             deleted: false,
+            whole: false,
+            stale: false,
         }
+    }
+
+    /// Takes facts that were read anew; returns the former shape.
+    pub(super) fn renew(&mut self, mut facts: JobFacts, shape: Arc<Shape>) -> Arc<Shape> {
+        self.spec = Some(std::mem::take(&mut facts.spec));
+        self.facts = facts;
+        self.whole = true;
+        std::mem::replace(&mut self.shape, shape)
+    }
+
+    /// Whether it waits for a listing.
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Held {
+                until: Duration::MAX
+            }
+        )
     }
 
     /// Moves on to the number of the next attempt, which has to be written before it is sent.

@@ -46,6 +46,8 @@ pub enum Step {
     Enlist(Former),
     /// Tell whoever looks at an agent's Pod that its node runs nothing.
     Warn(Box<AgentWarning>),
+    /// Tell the administrator which fields the CRD lacks, and whether nothing is run for it; `None`: none any more.
+    CrdLacks(Option<String>, bool),
     /// A fact for metrics and logs.
     Count(Count),
 }
@@ -123,4 +125,6 @@ pub struct LoadOrder {
     pub spec: Option<Vec<u8>>,
     /// ConfigMap keys it refers to.
     pub inputs: Vec<ConfigMapKeyRef>,
+    /// What the spec must still be, where it is known.
+    pub digest: Option<u64>,
 }

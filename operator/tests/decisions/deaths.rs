@@ -28,6 +28,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
             2 => Just(Move::StreamBreaks(a)),
             1 => Just(Move::OperatorDies),
             6 => Just(Move::OperatorStarts),
+            2 => Just(Move::CrdChanges(a.is_multiple_of(2))),
             10 => Just(Move::TimePasses(u32::from(a % 4_000))),
             1 => Just(Move::TimePasses(u32::from(a) * 2)),
         ]

@@ -9,4 +9,5 @@
 mod cordons;
 mod deaths;
 mod scenes;
+mod schema;
 mod world;

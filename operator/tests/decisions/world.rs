@@ -10,7 +10,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use evaljob_crds::{EvalJobStatus, Verdict};
+use evaljob_crds::{EvalJobStatus, Missing, Verdict};
 use evaljob_operator::clock::Now;
 use evaljob_operator::decide::{
     AgentFacts, Decider, Done, Event, Former, Held, JobFacts, NodeFacts, Outcome, ReadBack, Rules,
@@ -61,6 +61,8 @@ pub(crate) enum Move {
     StreamBreaks(u16),
     OperatorDies,
     OperatorStarts,
+    /// The CRD lacks a field of the spec, or has all.
+    CrdChanges(bool),
     /// Milliseconds.
     TimePasses(u32),
 }
@@ -116,6 +118,8 @@ struct Operator {
 
 pub(crate) struct World {
     now: Now,
+    /// Fields of a spec that the CRD lacks.
+    missing: Vec<String>,
     jobs: BTreeMap<Uid, Stored>,
     order: Vec<Uid>,
     operator: Option<Operator>,
@@ -145,6 +149,7 @@ impl World {
             .map(|index| (node(index), Agent::default()))
             .collect();
         Self {
+            missing: Vec::new(),
             now: Now {
                 mono: Duration::from_secs(1_000),
                 wall: Timestamp::from_second(1_800_000_000).unwrap(),
@@ -192,6 +197,7 @@ impl World {
             Move::StreamBreaks(which) => self.stream_breaks(&node(which)),
             Move::OperatorDies => self.operator_dies(),
             Move::OperatorStarts => self.operator_starts(),
+            Move::CrdChanges(older) => self.replace_crd(if older { &["spec.limits"] } else { &[] }),
             Move::TimePasses(millis) => self.pass(Duration::from_millis(millis.into())),
         }
     }
@@ -278,6 +284,7 @@ impl World {
             }
         }
         self.operator_starts();
+        self.replace_crd(&[]);
         for _ in 0..400 {
             self.settle();
             self.start_all();

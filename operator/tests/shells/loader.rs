@@ -3,6 +3,7 @@
 use crate::mock::{Api, DEADLINE};
 use evaljob_crds::EvalJobSpec;
 use evaljob_operator::decide::{Event, LoadOrder, Loaded};
+use evaljob_operator::gate::{self, LiveJob};
 use evaljob_operator::loader::Loader;
 use evaljob_operator::names::JobKey;
 use serde_json::{Value, json};
@@ -37,6 +38,10 @@ fn spec() -> Value {
 
 impl Scene {
     fn order(&self, spec: &Value, kept: bool) {
+        self.order_of(spec, kept, None);
+    }
+
+    fn order_of(&self, spec: &Value, kept: bool, digest: Option<u64>) {
         let parsed: EvalJobSpec = serde_json::from_value(spec.clone()).unwrap();
         let order = LoadOrder {
             uid: "u".into(),
@@ -47,6 +52,7 @@ impl Scene {
             load: 3,
             spec: kept.then(|| serde_json::to_vec(&parsed).unwrap()),
             inputs: evaljob_crds::references(&parsed),
+            digest,
         };
         self.orders.send(order).unwrap();
     }
@@ -99,6 +105,31 @@ async fn a_spec_that_was_not_kept_is_read_again_and_must_be_the_same_jobs() {
     scene.order(&plain, false);
     scene.api.expect("GET", JOB).await.refuse(503, "later");
     assert_eq!(scene.loaded().await, Loaded::Unavailable);
+}
+
+#[tokio::test]
+async fn a_spec_that_lost_fields_while_it_was_stored_is_not_sent() {
+    let spec =
+        json!({"command": ["true"], "limits": {"processes": 5}, "ttlSecondsAfterFinished": 60});
+    let stored = |spec: &Value| {
+        let mut job = job("u");
+        job["spec"] = spec.clone();
+        job
+    };
+    let first: LiveJob = serde_json::from_value(stored(&spec)).unwrap();
+    let digest = Some(gate::facts(first, DEADLINE).unwrap().digest);
+    let mut edited = spec.clone();
+    edited["ttlSecondsAfterFinished"] = 5.into();
+    let mut scene = start();
+    scene.order_of(&spec, false, digest);
+    scene.api.expect("GET", JOB).await.ok(&stored(&edited));
+    assert!(matches!(scene.loaded().await, Loaded::Ready { .. }));
+    scene.order_of(&spec, false, digest);
+    let pruned = json!({"command": ["true"], "limits": {}});
+    scene.api.expect("GET", JOB).await.ok(&stored(&pruned));
+    assert!(
+        matches!(scene.loaded().await, Loaded::Invalid(errors) if errors.contains("create the job again"))
+    );
 }
 
 #[tokio::test]

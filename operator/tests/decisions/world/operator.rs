@@ -13,13 +13,7 @@ impl World {
             spec_cache: 4,
             default_ttl: Duration::from_secs(60),
         };
-        let mut watch = VecDeque::from([Event::JobsRelist]);
-        for (uid, job) in &self.jobs {
-            if !job.status.is_final() {
-                watch.push_back(Event::JobListed(Box::new(self.facts(uid))));
-            }
-        }
-        watch.push_back(Event::JobsListed);
+        let watch = self.schema_and_listing();
         self.operator = Some(Operator {
             core: Decider::new(rules),
             watch,
@@ -34,6 +28,31 @@ impl World {
             .collect();
         self.tell(Event::NodesListed(nodes));
         self.tell(Event::Leading(self.epoch(), self.former.clone()));
+    }
+
+    /// What a watch begins with.
+    fn schema_and_listing(&self) -> VecDeque<Event> {
+        let missing = Missing {
+            spec: self.missing.clone(),
+            status: Vec::new(),
+        };
+        let mut events = VecDeque::from([Event::SchemaRead(missing), Event::JobsRelist]);
+        for (uid, job) in &self.jobs {
+            if !job.status.is_final() {
+                events.push_back(Event::JobListed(Box::new(self.facts(uid))));
+            }
+        }
+        events.push_back(Event::JobsListed);
+        events
+    }
+
+    /// The CRD becomes one that lacks these fields of a spec.
+    pub(crate) fn replace_crd(&mut self, missing: &[&str]) {
+        self.missing = missing.iter().map(|field| (*field).to_owned()).collect();
+        let events = self.schema_and_listing();
+        if let Some(operator) = &mut self.operator {
+            operator.watch.extend(events);
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -169,7 +188,7 @@ impl World {
                     assert!(job.status.is_final(), "{uid} is thought finished");
                 }
             }
-            Step::Lost(..) | Step::Warn(_) | Step::Count(_) => {}
+            Step::Lost(..) | Step::Warn(_) | Step::CrdLacks(..) | Step::Count(_) => {}
         }
     }
 

@@ -28,6 +28,7 @@ impl World {
             inputs: Vec::new(),
             invalid: None,
             spec: b"{}".to_vec(),
+            digest: 0,
             recorded: gate::recorded(&EvalJobStatus::default()),
         };
         self.order.push(uid.clone());
