@@ -190,6 +190,7 @@ impl Scene {
             run: run.clone(),
             status: Some(Box::new(status)),
             infrastructure: false,
+            returned: false,
             age: Duration::ZERO,
         };
         self.tell(Event::Done(self.conn, Box::new(done))).await;

@@ -15,6 +15,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// `EvalJobStatus` as JSON.
     pub status: Vec<u8>,
+    /// Given back by an agent that shuts down.
+    pub returned: bool,
 }
 
 impl Outcome {
@@ -22,7 +24,11 @@ impl Outcome {
     pub fn judged(status: &EvalJobStatus) -> Self {
         let verdict = status.verdict().filter(|_| status.is_final());
         match (verdict, serde_json::to_vec(status)) {
-            (Some(verdict), Ok(status)) => Self { verdict, status },
+            (Some(verdict), Ok(status)) => Self {
+                verdict,
+                status,
+                returned: false,
+            },
             // A fault of this program, not of the job: another attempt may meet another version.
             _ => Self::infrastructure("the run ended without a verdict"),
         }
@@ -48,6 +54,15 @@ impl Outcome {
         Self::own(Verdict::InfrastructureError, message)
     }
 
+    /// The agent ends before the run has.
+    pub fn returned() -> Self {
+        let message = "the node's agent was shut down before the run had ended";
+        Self {
+            returned: true,
+            ..Self::infrastructure(message)
+        }
+    }
+
     /// Whether the attempt failed for a reason that is not the program's.
     pub fn is_infrastructure(&self) -> bool {
         self.verdict == Verdict::InfrastructureError
@@ -62,6 +77,7 @@ impl Outcome {
         Self {
             verdict,
             status: serde_json::to_vec(&status).unwrap_or_default(),
+            returned: false,
         }
     }
 }

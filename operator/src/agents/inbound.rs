@@ -143,6 +143,7 @@ fn event(conn: Conn, message: agent_message::Message) -> Result<Event, Status> {
                     run,
                     status: status(&done.status).map(Box::new),
                     infrastructure: done.infrastructure,
+                    returned: done.returned,
                     age: Duration::from_millis(done.age_milliseconds),
                 }),
             )

@@ -115,6 +115,8 @@ pub struct Done {
     pub status: Option<Box<EvalJobStatus>>,
     /// Whether the attempt failed for a reason that is not the program's.
     pub infrastructure: bool,
+    /// It did because its agent shuts down, which is nobody's failure.
+    pub returned: bool,
     /// How long ago it ended.
     pub age: Duration,
 }

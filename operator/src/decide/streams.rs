@@ -98,7 +98,8 @@ impl Decider {
             .owed
             .as_ref()
             .is_some_and(|(at, run)| at == node && *run == held.run);
-        let blocked = job.facts.cancel || job.facts.suspend || job.facts.invalid.is_some();
+        let invalid = job.facts.invalid.is_some() && self.schema.is_whole();
+        let blocked = job.facts.cancel || job.facts.suspend || invalid;
         let same_attempt = held.run.attempt == job.ledger.attempt;
         match &mut job.phase {
             Phase::Sent(sent) if sent.run == held.run && sent.node == *node => {
@@ -220,15 +221,17 @@ impl Decider {
                 agent.took(took);
             }
         }
-        self.judge(&uid, done.status, done.infrastructure, done.age, now);
+        let failed = done.infrastructure.then_some(!done.returned);
+        self.judge(&uid, done.status, failed, done.age, now);
     }
 
-    /// Decides what a result means for its job.
+    /// Decides what a result means for its job. `failed`: the attempt did, for a reason that is not the program's, and
+    /// whether that counts.
     fn judge(
         &mut self,
         uid: &Uid,
         status: Option<Box<EvalJobStatus>>,
-        infrastructure: bool,
+        failed: Option<bool>,
         age: Duration,
         now: Now,
     ) {
@@ -248,9 +251,9 @@ impl Decider {
             return self.conclude_cancelled(uid, now);
         }
         let finished = status::finished(*status, &job.ledger, age, now.wall);
-        if infrastructure || verdict == Some(Verdict::InfrastructureError) {
+        if failed.is_some() || verdict == Some(Verdict::InfrastructureError) {
             let why = finished.message.clone().unwrap_or_default();
-            self.attempt_failed(uid, true, &why, Some(finished), now);
+            self.attempt_failed(uid, failed.unwrap_or(true), &why, Some(finished), now);
         } else {
             self.conclude(uid, finished, false);
         }

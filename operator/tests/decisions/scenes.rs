@@ -252,6 +252,23 @@ fn infrastructure_is_retried_as_often_as_allowed_and_then_ends_the_job() {
 }
 
 #[test]
+fn what_an_agent_gives_back_at_its_end_is_nobodys_failure() {
+    let mut world = running_world();
+    let uid = world.create();
+    for _ in 0..5 {
+        world.settle();
+        world.start_all();
+        for which in 0..3 {
+            world.play(Move::AgentFinishes { which, how: 5 });
+        }
+    }
+    world.settle();
+    world.start_all();
+    finish(&mut world);
+    verdict(&world, &uid, "Accepted", Some(6), Some(0));
+}
+
+#[test]
 fn cancel_ends_a_job_wherever_it_is() {
     let mut world = World::new();
     world.play(Move::OperatorStarts);

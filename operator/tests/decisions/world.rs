@@ -90,6 +90,8 @@ enum Stage {
     Finished {
         verdict: Verdict,
         infrastructure: bool,
+        /// By an agent that shuts down.
+        returned: bool,
         at: Duration,
     },
 }

@@ -26,9 +26,7 @@ impl Book {
                 self.entries.remove(index);
                 return None;
             }
-            Some(EndOrder::GiveBack) => {
-                Outcome::infrastructure("the node's agent was shut down before the run had ended")
-            }
+            Some(EndOrder::GiveBack) => Outcome::returned(),
             Some(EndOrder::Report(_)) | None => outcome,
         };
         let verdict = outcome.verdict;
@@ -80,7 +78,7 @@ impl Book {
         self.entries.iter().filter_map(|entry| entry.deadline).min()
     }
 
-    /// The time for what still runs is over: it is ended and reported as a failure of the machine.
+    /// The time for what still runs is over: it is ended and given back.
     pub fn give_back(&mut self) {
         for entry in &mut self.entries {
             if let (State::Running { stop, .. }, None) = (&entry.state, entry.order) {

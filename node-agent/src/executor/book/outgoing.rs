@@ -143,6 +143,7 @@ fn due(entry: &mut Entry, repeat: Duration, now: Instant) -> Option<Message> {
         identity: Some(entry.run.to_wire()),
         status: outcome.status.clone(),
         infrastructure: outcome.is_infrastructure(),
+        returned: outcome.returned,
         age_milliseconds: age(*at, now),
     }))
 }

@@ -138,10 +138,10 @@ impl Bench {
                 Message::Started(started) => format!("started {}", uid(started.identity)),
                 Message::Done(done) => {
                     let status: EvalJobStatus = serde_json::from_slice(&done.status).unwrap();
-                    let own = if done.infrastructure {
-                        ", infrastructure"
-                    } else {
-                        ""
+                    let own = match (done.infrastructure, done.returned) {
+                        (true, true) => ", returned",
+                        (true, false) => ", infrastructure",
+                        (false, _) => "",
                     };
                     format!(
                         "done {} {}{own}",
@@ -675,7 +675,7 @@ fn a_closing_agent_gives_back_what_waits_and_then_what_runs() {
             "started done",
             "done done Accepted",
             "started runs",
-            "done runs InfrastructureError, infrastructure",
+            "done runs InfrastructureError, returned",
             "started cancelled",
             "done cancelled Cancelled",
         ]

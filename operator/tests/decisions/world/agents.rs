@@ -105,6 +105,7 @@ impl World {
                 let done = Stage::Finished {
                     verdict,
                     infrastructure: false,
+                    returned: false,
                     at: now,
                 };
                 if let Some((_, stage)) = agent.held.iter_mut().find(|(other, _)| *other == run)
@@ -153,6 +154,7 @@ impl World {
             *stage = Stage::Finished {
                 verdict,
                 infrastructure,
+                returned: how % 25 == 5,
                 at: now,
             };
             let (run, stage) = (run.clone(), *stage);
@@ -181,6 +183,7 @@ impl Agent {
             Stage::Finished {
                 verdict,
                 infrastructure,
+                returned,
                 at,
             } => Event::Done(
                 conn,
@@ -191,6 +194,7 @@ impl Agent {
                         ..EvalJobStatus::default()
                     })),
                     infrastructure,
+                    returned,
                     age: now - at,
                 }),
             ),
