@@ -233,6 +233,19 @@ impl Node {
         pods.join("volumes/kubernetes.io~projected").join(volume)
     }
 
+    /// Gives an image another name.
+    ///
+    /// # Errors
+    /// containerd does not have it.
+    pub async fn tag(&self, reference: &str, other: &str) -> Result<()> {
+        let mut imported = self.imported.lock().await;
+        if !imported.contains(other) {
+            runtime::tag(&self.directory, reference, other).await?;
+            imported.insert(other.to_owned());
+        }
+        Ok(())
+    }
+
     /// PIDs of its Pods and of what containerd started for them.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use futures::future::try_join_all;
 
 use crate::case::Case;
@@ -76,26 +76,77 @@ pub fn slots(count: usize) -> [String; 2] {
     ]
 }
 
-/// `helm install` with these images and more arguments, on machines that may have cgroup v1 and few CPUs.
+/// The images of [`import_product`] once more, under the tags that the charts of these versions ask for by themselves. All
+/// of them are this build.
+///
+/// # Errors
+/// As [`import`], or a node does not know the image.
+pub async fn import_versions(case: &Case, versions: &[&str]) -> Result<()> {
+    import_product(case.cluster()).await?;
+    for (name, tag, suffix) in [
+        ("evaljob-operator", TAG, ""),
+        ("evaljob-agent", TOOLBOX_TAG, "-toolbox"),
+    ] {
+        let known = product_images::reference(name, tag);
+        for version in versions {
+            let tagged = product_images::reference(name, &format!("{version}{suffix}"));
+            for node in case.cluster().nodes() {
+                node.tag(&known, &tagged).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `helm install` with the images of this build and more arguments, on machines that may have cgroup v1 and few CPUs.
 ///
 /// # Errors
 /// Helm refuses.
 pub async fn install(case: &Case, more: &[&str]) -> Result<()> {
     let chart = chart::path("").display().to_string();
     let images = images();
-    let mut arguments = vec![
-        "install",
-        RELEASE,
-        &chart,
-        "--namespace",
-        SYSTEM_NAMESPACE,
-        "--create-namespace",
+    let mut arguments: Vec<&str> = images.iter().map(String::as_str).collect();
+    arguments.extend(more);
+    put(case, "install", &chart, &arguments).await
+}
+
+/// `helm install` or `helm upgrade` of a chart, with the images of its own version unless `values` say others.
+///
+/// # Errors
+/// Helm refuses.
+pub async fn put(case: &Case, verb: &str, chart: &str, values: &[&str]) -> Result<()> {
+    let [operator, agent] = ["operator", "agent"].map(|part| {
+        let repository = repository(&format!("evaljob-{part}"));
+        format!("--set={part}.image.repository={repository}")
+    });
+    let mut more = vec![
+        chart,
         "--set=agent.allowCgroupV1=true",
         "--set=agent.resources.requests.cpu=100m",
+        &operator,
+        &agent,
     ];
-    arguments.extend(images.iter().map(String::as_str));
+    if verb == "install" {
+        more.push("--create-namespace");
+    }
+    more.extend(values);
+    helm(case, verb, &more).await.map(drop)
+}
+
+/// A verb of Helm's on the release.
+///
+/// # Errors
+/// Helm refuses; the message holds what the release's Pods say.
+pub async fn helm(case: &Case, verb: &str, more: &[&str]) -> Result<Output> {
+    let mut arguments = vec![verb, RELEASE];
     arguments.extend(more);
-    accepted(&chart::helm_in(case, &arguments).await?)
+    arguments.extend(["--namespace", SYSTEM_NAMESPACE]);
+    let output = chart::helm_in(case, &arguments).await?;
+    if !output.status.success() {
+        let said = said(case).await;
+        bail!("helm {verb}: {} {}\n{said}", output.stdout, output.stderr);
+    }
+    Ok(output)
 }
 
 /// Waits until operator and agents are Ready.
@@ -109,12 +160,7 @@ pub async fn ready(case: &Case) -> Result<()> {
         let output = case.cluster().kubectl().run(&arguments, "").await?;
         if !output.status.success() {
             let said = said(case).await;
-            ensure!(
-                output.status.success(),
-                "{what}: {}{}\n{said}",
-                output.stdout,
-                output.stderr
-            );
+            bail!("{what}: {}{}\n{said}", output.stdout, output.stderr);
         }
     }
     Ok(())
@@ -125,8 +171,7 @@ pub async fn ready(case: &Case) -> Result<()> {
 /// # Errors
 /// Helm refuses, or an object stays.
 pub async fn uninstall(case: &Case) -> Result<()> {
-    let arguments = ["uninstall", RELEASE, "-n", SYSTEM_NAMESPACE, "--wait"];
-    accepted(&chart::helm_in(case, &arguments).await?)
+    helm(case, "uninstall", &["--wait"]).await.map(drop)
 }
 
 /// What the release's Pods and their events say.
@@ -151,9 +196,4 @@ pub async fn said(case: &Case) -> String {
         text += &said.unwrap_or_else(|error| error.to_string());
     }
     text
-}
-
-fn accepted(output: &Output) -> Result<()> {
-    ensure!(output.status.success(), "helm: {}", output.stderr);
-    Ok(())
 }

@@ -65,6 +65,20 @@ pub(super) async fn import(directory: &Path, image: &Image) -> Result<()> {
     written.with_context(|| format!("cannot write the archive of {}", image.reference))
 }
 
+/// Gives an image that containerd has another name.
+pub(super) async fn tag(directory: &Path, reference: &str, other: &str) -> Result<()> {
+    let output = ctr(directory)
+        .args(["images", "tag", reference, other])
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "cannot tag {reference}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
 /// The image of the process that holds a Pod's namespaces.
 pub(super) fn pause_image() -> Result<Image> {
     let program = programs::output_directory()?.join("evaljob-e2e-pause");

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::note::note;
-use evaljob_e2e::{Case, chart, programs, release, trials_alone};
+use evaljob_e2e::{Case, programs, release, trials_alone};
 use libtest_mimic::Trial;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -37,24 +36,7 @@ async fn a_release_judges_and_hostile_programs_stay_inside(case: Case) -> Result
         "helm install to the first verdict: {seconds:.1} s"
     ));
 
-    let test = chart::helm_in(
-        &case,
-        &[
-            "test",
-            chart::RELEASE,
-            "--namespace",
-            SYSTEM_NAMESPACE,
-            "--logs",
-        ],
-    )
-    .await?;
-    let state = release::said(&case).await;
-    ensure!(
-        test.status.success(),
-        "{} {}\n{state}",
-        test.stdout,
-        test.stderr
-    );
+    let test = release::helm(&case, "test", &["--logs"]).await?;
     ensure!(
         test.stdout.contains("every program stayed inside"),
         "{}",

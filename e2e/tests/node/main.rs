@@ -6,8 +6,10 @@ mod cleanup;
 mod images;
 mod install;
 mod pods;
+mod replicas;
 mod stolen_token;
 mod two_nodes;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ fn main() -> anyhow::Result<ExitCode> {
         [
             images::tests(),
             install::tests(),
+            upgrade::tests(),
+            replicas::tests(),
             pods::tests(),
             cleanup::tests(),
             agent::tests(),
