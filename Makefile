@@ -101,11 +101,12 @@ test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc
 
 # Compiled apart, so that no binary of the product can come to have the feature; that none has it is looked at.
 .PHONY: test-mutation
-test-mutation: binaries ## parts of the protection left out one by one: for each some case goes red
+test-mutation: binaries ## parts of the protection left out one by one: for each some case goes red; runs stopped at each step
 	$(call say,without each part of the protection)
 	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- '[mutation]'
-	@grep -q EVALJOB_LEAVE_OUT $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature" >&2; exit 1; }
-	@! grep -l EVALJOB_LEAVE_OUT $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
+	@for name in EVALJOB_LEAVE_OUT EVALJOB_STOP_AT stopped-at-step; do \
+	  grep -q $$name $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature: no $$name" >&2; exit 1; }; done
+	@! grep -lE 'EVALJOB_LEAVE_OUT|EVALJOB_STOP_AT|stopped-at-step' $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
 
 # Needs no KVM: emulation, for right and wrong.
 .PHONY: test-kernels

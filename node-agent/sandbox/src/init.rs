@@ -19,7 +19,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::cgroup::Entry;
 use crate::job::Job;
 use crate::lockdown::capabilities;
-use crate::mutation::{Part, keeps};
+use crate::mutation::{self, Part, keeps};
 use crate::rootfs::RunRoot;
 use crate::seccomp::Filter;
 use crate::stage::{At, Failure, Stage};
@@ -140,6 +140,7 @@ impl Init<'_> {
         if keeps(Part::InitDescriptors) {
             sys::close_from(1)?;
         }
+        mutation::passed(Stage::InitLockdown, 1); // the filter would end it
         if keeps(Part::InitFilter) {
             sys::seccomp_filter(self.filter.program())?;
         }

@@ -12,6 +12,7 @@ use rustix::thread::CpuSet;
 
 use crate::init::{duplicate, write_file};
 use crate::lockdown::{Lockdown, fds};
+use crate::mutation;
 use crate::stage::{At, Failure, Stage};
 use crate::sys::{self, StringArray};
 
@@ -80,6 +81,7 @@ impl Job<'_> {
 
     /// Tries each path as execvp(3) would; returns why none could be started.
     fn execute(&self) -> Failure {
+        mutation::passed(Stage::Exec, 0);
         let mut worst = Failure::new(Stage::Exec, Errno::NOENT, 0);
         for (index, path) in (0u32..).zip(self.candidates) {
             let errno = sys::execve(path, &self.argv, &self.env);

@@ -1,12 +1,26 @@
-//! The parts of the protection that a test can leave out, to see that some case then goes red.
+//! What a test can change in the sequence: leave out a part of the protection, to see that some case then goes red,
+//! or stop a run at one step, to see what a death at just that moment leaves.
 //!
-//! Without the feature `mutation`, which no binary of the product has, every part is kept: [`keeps`] is a constant
-//! and nothing of this remains in the program. With it, the environment variable [`VARIABLE`] of the process that
-//! starts a spawner names the parts to leave out, separated by commas.
+//! Without the feature `mutation`, which no binary of the product has, every part is kept and nothing stops: [`keeps`]
+//! is a constant, [`passed`] is empty, and nothing of this remains in the program. With it, the environment of the
+//! process that starts a spawner says what: [`VARIABLE`] names the parts to leave out, separated by commas,
+//! [`STOP`] the step.
+
+#[cfg(not(feature = "mutation"))]
+use crate::stage::Stage;
 
 /// Names the parts to leave out.
 #[cfg(feature = "mutation")]
 pub const VARIABLE: &str = "EVALJOB_LEAVE_OUT";
+
+/// Names the step to stop after, as `STAGE DETAIL`: init or job then waits for ever and has [`STOPPED`] as its name.
+/// Only runs of the first worker of a spawner stop, so that what comes after a death can be seen.
+#[cfg(feature = "mutation")]
+pub const STOP: &str = "EVALJOB_STOP_AT";
+
+/// What a process that has stopped is called in /proc.
+#[cfg(feature = "mutation")]
+pub const STOPPED: &str = "stopped-at-step";
 
 macro_rules! parts {
     ($($(#[$doc:meta])* $part:ident = $name:literal),* $(,)?) => {
@@ -92,20 +106,63 @@ pub(crate) const fn keeps(_part: Part) -> bool {
     true
 }
 
+/// A step was passed, in init or job: nothing, but in a test of what a death at this moment leaves.
+#[cfg(not(feature = "mutation"))]
+pub(crate) const fn passed(_stage: Stage, _detail: u32) {}
+
 #[cfg(feature = "mutation")]
-pub(crate) use with_feature::keeps;
+pub use with_feature::stages;
 #[cfg(feature = "mutation")]
-pub(crate) use with_feature::{inherit, learn};
+pub(crate) use with_feature::{forked_worker, inherit, keeps, learn, passed};
 
 #[cfg(feature = "mutation")]
 mod with_feature {
     use std::process::Command;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{PARTS, Part, VARIABLE};
+    use super::{PARTS, Part, STOP, VARIABLE};
+    use crate::stage::{STAGES, Stage};
 
     /// A bit for each part left out. Written once, before anything is forked.
     static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+    /// Stage and detail to stop after, as [`place`] puts them together; 0: nowhere.
+    static STOP_AFTER: AtomicU64 = AtomicU64::new(0);
+
+    /// The names of all stages, in order.
+    #[must_use]
+    pub fn stages() -> Vec<String> {
+        STAGES.iter().map(|stage| format!("{stage:?}")).collect()
+    }
+
+    fn place(stage: Stage, detail: u32) -> u64 {
+        u64::from(stage as u32) << 32 | u64::from(detail)
+    }
+
+    /// Stops here if a test said so, visibly, until somebody kills this process.
+    pub(crate) fn passed(stage: Stage, detail: u32) {
+        if STOP_AFTER.load(Ordering::Relaxed) != place(stage, detail) {
+            return;
+        }
+        let _ = rustix::thread::set_name(c"stopped-at-step");
+        loop {
+            let _ = rustix::event::poll(&mut [], None);
+        }
+    }
+
+    /// In the spawner: later workers do not stop.
+    pub(crate) fn forked_worker() {
+        STOP_AFTER.store(0, Ordering::Relaxed);
+    }
+
+    fn stop_after() -> Option<u64> {
+        let text = std::env::var(STOP).ok()?;
+        let (name, detail) = text.split_once(' ').unwrap_or_else(|| crate::sys::exit(74));
+        let stage = STAGES.iter().find(|stage| format!("{stage:?}") == name);
+        match (stage, detail.parse()) {
+            (Some(stage), Ok(detail)) => Some(place(*stage, detail)),
+            _ => crate::sys::exit(74),
+        }
+    }
 
     pub(crate) fn keeps(part: Part) -> bool {
         LEFT_OUT.load(Ordering::Relaxed) & 1 << part as u32 == 0
@@ -123,12 +180,15 @@ mod with_feature {
             })
             .fold(0, |all: u64, bit: u64| all | bit);
         LEFT_OUT.store(bits, Ordering::Relaxed);
+        STOP_AFTER.store(stop_after().unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Hands the names down to a process that starts with an empty environment.
     pub(crate) fn inherit(command: &mut Command) {
-        if let Ok(names) = std::env::var(VARIABLE) {
-            command.env(VARIABLE, names);
+        for name in [VARIABLE, STOP] {
+            if let Ok(value) = std::env::var(name) {
+                command.env(name, value);
+            }
         }
     }
 }

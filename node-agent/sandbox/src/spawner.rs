@@ -267,6 +267,8 @@ impl Spawner {
                 sys::exit(self.become_worker(slot, ours, agent))
             }
             Forked::Parent { pid, .. } => {
+                #[cfg(feature = "mutation")]
+                crate::mutation::forked_worker();
                 self.workers.extend(Pid::from_raw(pid));
                 Ok(theirs)
             }

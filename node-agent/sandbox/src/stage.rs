@@ -6,6 +6,7 @@
 use rustix::io::Errno;
 
 use crate::error::{Layer, SandboxError};
+use crate::mutation;
 
 /// A place in the sequence from clone to execve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub(crate) enum Stage {
     Exec,
 }
 
-const STAGES: [Stage; 25] = [
+pub(crate) const STAGES: [Stage; 25] = [
     Stage::Cgroup,
     Stage::Network,
     Stage::Image,
@@ -183,7 +184,9 @@ pub(crate) trait At<T> {
 
 impl<T> At<T> for Result<T, Errno> {
     fn at(self, stage: Stage, detail: u32) -> Result<T, Failure> {
-        self.map_err(|errno| Failure::new(stage, errno, detail))
+        let value = self.map_err(|errno| Failure::new(stage, errno, detail))?;
+        mutation::passed(stage, detail);
+        Ok(value)
     }
 }
 

@@ -132,16 +132,18 @@ pub(crate) fn execve(path: &CStr, argv: &StringArray, env: &StringArray) -> Errn
 /// Runs `body` with the file-system ids `id`: what it makes belongs to `id`.
 ///
 /// Changing them takes away the signal by which a process dies with its parent (prctl(2), PR_SET_PDEATHSIG), so it is
-/// set again. For processes that are to die so.
+/// set again each time. For processes that are to die so.
 ///
 /// # Errors
 /// [`Errno::PERM`] when the ids were refused; [`Errno::SRCH`] when the parent died meanwhile.
 pub(crate) fn with_fs_ids<T>(id: u32, body: impl FnOnce() -> T) -> Result<T> {
     let parent = rustix::process::getppid();
+    let kill = Some(rustix::process::Signal::KILL);
     set_fs_ids(id)?;
+    rustix::process::set_parent_process_death_signal(kill)?; // `body` may take long
     let done = body();
     set_fs_ids(0)?;
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    rustix::process::set_parent_process_death_signal(kill)?;
     if rustix::process::getppid() != parent {
         return Err(Errno::SRCH);
     }

@@ -56,6 +56,10 @@ const ROLES: &[(&str, fn())] = &[
     (inherited::CROWDED, inherited::be_crowded),
     (deaths::AGENT, deaths::be_agent),
     (deaths::AGENT_KILLED, deaths::be_agent_killed),
+    #[cfg(feature = "mutation")]
+    (mutation::stopped::WORLD, mutation::stopped::be_world),
+    #[cfg(feature = "mutation")]
+    (mutation::stopped::AGENT, mutation::stopped::be_agent),
     (leak::LEAK, leak::be_counting),
     (container::AROUND, container::be_around),
     (confined::LOCKED, confined::be_locked),

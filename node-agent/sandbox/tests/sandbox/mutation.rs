@@ -8,6 +8,8 @@
 //!
 //! Where two layers stand before one thing, `beside` takes the other one away first; the case must then still hold.
 
+pub(crate) mod stopped;
+
 use libtest_mimic::{Failed, Trial};
 
 use evaljob_sandbox::mutation::{NAMES, VARIABLE};
@@ -136,7 +138,7 @@ const PROBED: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let complete = Trial::test("every part that can be left out has a row", || {
+    let complete = Trial::test("no part that can be left out is without a row", || {
         let rows: Vec<_> = ROWS.iter().map(|row| row.part).collect();
         let parts: Vec<_> = NAMES
             .iter()
@@ -158,6 +160,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     std::iter::once(complete)
         .chain(rows)
         .chain(probed)
+        .chain(stopped::trials())
         .collect()
 }
 

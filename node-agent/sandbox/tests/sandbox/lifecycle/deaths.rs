@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use evaljob_sandbox::{Interrupt, Spawner};
-use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::harness::ground::{self, Ground};
+use crate::harness::processes::{children, kill, others, reap};
 use crate::harness::program::{Job, Program};
 use crate::harness::{Case, isolated, pool, wait};
 
@@ -34,19 +34,6 @@ pub(crate) const CASES: &[Case] = &[
         || isolated::assert_role(AGENT_KILLED),
     ),
 ];
-
-/// Children of a process, as its own /proc shows them.
-fn children(pid: i32) -> Vec<i32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
-}
-
-fn kill(pid: i32) {
-    rustix::process::kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL)
-        .expect("it is ours");
-}
 
 fn start() -> Spawner {
     Spawner::start(pool::host(1)).unwrap_or_else(|error| panic!("{error}"))
@@ -176,10 +163,7 @@ pub(crate) fn be_agent_killed() {
     agent.kill().expect("it is ours");
     agent.wait().expect("it is ours");
     wait::until("every process of it is gone", || {
-        while matches!(
-            rustix::process::waitpid(None, WaitOptions::NOHANG),
-            Ok(Some(_))
-        ) {}
+        reap();
         others().is_empty().then_some(())
     });
     assert_eq!(
@@ -195,15 +179,4 @@ pub(crate) fn be_agent_killed() {
             .iter()
             .all(|directory| !directory.ends_with("agent-killed"))
     );
-}
-
-/// Pids of this world but ours.
-fn others() -> Vec<String> {
-    let names = fs::read_dir("/proc")
-        .expect("/proc")
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names
-        .filter(|name| name != "1" && name.bytes().all(|byte| byte.is_ascii_digit()))
-        .collect()
 }

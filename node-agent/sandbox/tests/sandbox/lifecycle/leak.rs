@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use evaljob_sandbox::plan::HostPlan;
 use evaljob_sandbox::{Slot, Spawner};
-use rustix::process::WaitOptions;
 
 use crate::harness::census::{self, processes};
 use crate::harness::ground::Ground;
+use crate::harness::processes::reap;
 use crate::harness::program::{Job, Program};
 use crate::harness::{Case, isolated, pool, wait};
 
@@ -99,10 +99,7 @@ pub(crate) fn be_counting() {
     drop(spawner);
     wait::until("everything is gone", || {
         // Orphans come to us, for we are pid 1.
-        while matches!(
-            rustix::process::waitpid(None, WaitOptions::NOHANG),
-            Ok(Some(_))
-        ) {}
+        reap();
         (processes().len() == 1).then_some(())
     });
     assert_eq!(ground.below(), Vec::<PathBuf>::new());
