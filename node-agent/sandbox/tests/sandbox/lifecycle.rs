@@ -7,6 +7,7 @@ mod endings;
 mod files;
 pub(crate) mod leak;
 mod leftovers;
+pub(crate) mod soak;
 mod starts;
 mod steps;
 mod streams;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("leftovers", leftovers::CASES),
         ("deaths", deaths::CASES),
         ("leak", leak::CASES),
+        ("soak", soak::CASES),
     ];
     concepts
         .into_iter()

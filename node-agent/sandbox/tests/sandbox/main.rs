@@ -25,7 +25,7 @@ use libtest_mimic::{Arguments, Trial};
 use corpus::neighbour;
 use denial::inherited;
 use harness::{isolated, machine, pool};
-use lifecycle::{deaths, leak};
+use lifecycle::{deaths, leak, soak};
 
 fn main() -> ExitCode {
     evaljob_sandbox::maybe_become_spawner();
@@ -61,6 +61,7 @@ const ROLES: &[(&str, fn())] = &[
     #[cfg(feature = "mutation")]
     (mutation::stopped::AGENT, mutation::stopped::be_agent),
     (leak::LEAK, leak::be_counting),
+    (soak::SOAK, soak::be_soaked),
     (container::AROUND, container::be_around),
     (confined::LOCKED, confined::be_locked),
     (confined::FREE, confined::be_free),

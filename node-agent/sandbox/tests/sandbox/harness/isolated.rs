@@ -83,14 +83,16 @@ pub(crate) fn own_world_for(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs this binary in a role that shows something by not panicking, alone in fresh namespaces.
-pub(crate) fn assert_role(role: &str) {
+/// Runs this binary in a role that shows something by not panicking, alone in fresh namespaces; what it told on
+/// standard error.
+pub(crate) fn assert_role(role: &str) -> String {
     let output = own_world(role).output().expect("unshare starts");
     assert!(
         output.status.success(),
         "{role}: {}",
         super::control::describe(&output)
     );
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The outermost process: everything that must be cleaned after the namespaces are gone.

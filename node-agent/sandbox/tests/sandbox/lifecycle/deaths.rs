@@ -31,7 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     (
         "of an agent killed in the middle of its runs nothing is left",
-        || isolated::assert_role(AGENT_KILLED),
+        || drop(isolated::assert_role(AGENT_KILLED)),
     ),
 ];
 
