@@ -100,6 +100,17 @@ fn a_job_created_meanwhile_is_not_run_and_one_created_later_is() {
 }
 
 #[test]
+fn a_job_created_meanwhile_is_not_run_even_if_it_is_seen_later() {
+    let (mut world, _) = older();
+    world.replace_crd(&[]);
+    let unseen = world.create();
+    world.settle();
+    ends(&mut world, &unseen, "InvalidSpec");
+    let message = world.status_of(&unseen).message.unwrap();
+    assert!(message.contains(FIELDS[0]), "{message}");
+}
+
+#[test]
 fn what_a_job_may_have_lost_is_remembered_in_its_status() {
     let (mut world, before) = older();
     let meanwhile = world.create();
