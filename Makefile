@@ -103,7 +103,8 @@ test-sandbox: ## the sandbox alone: lockdown, limits, cgroups, cleanliness, runc
 .PHONY: test-mutation
 test-mutation: binaries ## parts of the protection left out one by one: for each some case goes red; runs stopped at each step
 	$(call say,without each part of the protection)
-	@CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- '[mutation]'
+	@for kind in mutation stopped; do \
+	  CARGO_TARGET_DIR=$(TARGET)/mutation $(CARGO) test -q -p evaljob-sandbox --features mutation --test sandbox -- "[$$kind]" || exit 1; done
 	@for name in EVALJOB_LEAVE_OUT EVALJOB_STOP_AT stopped-at-step; do \
 	  grep -q $$name $(TARGET)/mutation/$(TRIPLE)/debug/deps/sandbox-* || { echo "the tests lack the feature: no $$name" >&2; exit 1; }; done
 	@! grep -lE 'EVALJOB_LEAVE_OUT|EVALJOB_STOP_AT|stopped-at-step' $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
@@ -114,6 +115,10 @@ test-kernels: binaries ## Linux 6.1 and 6.12 with cgroup v2 in virtual machines:
 	$(call say,other kernels)
 	@$(CARGO) test -q --workspace --test cgroup_v2 --no-run
 	@/usr/bin/python3 e2e/vm/check.py $(AGENT) $$(ls -t $(DEBUG)/deps/cgroup_v2-* | grep -v '\.d$$' | head -n 1)
+
+.PHONY: fuzz
+fuzz: ## mutated frames and reports against their decoders (SECONDS=60 for each of seven)
+	@EVALJOB_FUZZ_SECONDS=$(or $(SECONDS),60) $(CARGO) test -q --workspace --lib -- fuzz:: --nocapture --test-threads=1
 
 .PHONY: test-e2e
 test-e2e: cluster binaries ## the end-to-end tests alone

@@ -20,6 +20,8 @@ mod end;
 mod error;
 pub mod facts;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod image;
 mod init;
 mod job;

@@ -195,7 +195,7 @@ impl Attempt {
         let ended = match end {
             None => "was not made".to_owned(),
             Some(End::Worked) => "works".to_owned(),
-            Some(End::Failed(errno)) => Errno::from_raw_os_error(errno).to_string(),
+            Some(End::Failed(errno)) => std::io::Error::from_raw_os_error(errno).to_string(), // any number, unlike Errno
             Some(End::Killed(libc::SIGSYS)) => "killed by the filter".to_owned(),
             Some(End::Killed(signal)) => format!("killed by signal {signal}"),
         };
@@ -237,7 +237,7 @@ impl std::str::FromStr for End {
 }
 
 /// What the program's report says. An attempt without a line was not made.
-fn findings(report: &str) -> Vec<Finding> {
+pub(crate) fn findings(report: &str) -> Vec<Finding> {
     let mut lines = report.lines().map(str::parse);
     ATTEMPTS
         .iter()
@@ -287,7 +287,7 @@ fn job() -> JobPlan {
     }
 }
 
-fn program() -> RunPlan {
+pub(crate) fn program() -> RunPlan {
     RunPlan {
         kind: RunKind::Test,
         argv: vec![PATH.to_owned()],

@@ -151,15 +151,16 @@ impl Failure {
         record
     }
 
-    /// The failure of a record; `None` for an unknown stage.
+    /// The failure of a record; `None` for an unknown stage or what no errno can be.
     pub(crate) fn decode(record: [u8; RECORD]) -> Option<Self> {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = record;
         let stage = u32::from_ne_bytes([a, b, c, d]);
-        Some(Self {
+        let failure = Self {
             stage: *STAGES.iter().find(|known| **known as u32 == stage)?,
             errno: i32::from_ne_bytes([e, f, g, h]),
             detail: u32::from_ne_bytes([i, j, k, l]),
-        })
+        };
+        (failure == Self::SEALED || (1..4096).contains(&failure.errno)).then_some(failure)
     }
 }
 

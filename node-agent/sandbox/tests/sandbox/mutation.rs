@@ -149,7 +149,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             return Ok(());
         }
         Err(Failed::from(format!("parts {parts:?}\nrows {rows:?}")))
-    });
+    })
+    .with_kind("mutation");
     let rows = ROWS.iter().map(|row| {
         Trial::test(format!("without {}", row.part), move || row.hold()).with_kind("mutation")
     });

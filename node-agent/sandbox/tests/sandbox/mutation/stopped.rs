@@ -80,7 +80,8 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
             return Ok(());
         }
         Err(Failed::from(format!("nothing is stopped at {missing:?}")))
-    });
+    })
+    .with_kind("stopped");
     let steps = (0..).zip(STEPS).map(|(number, (stage, detail)): (u32, _)| {
         let name = format!(
             "without agent, spawner or worker at {stage} {detail} nothing of a run is left"
