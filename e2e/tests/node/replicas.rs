@@ -26,6 +26,8 @@ async fn jobs_outlive_the_leader_an_agent_and_the_release(case: Case) -> Result<
     let new = chart::path("").display().to_string();
     let values = [
         "--set=operator.replicas=2",
+        // The operator of the second install waits for the first one's Lease.
+        "--set=operator.leaseDuration=5s",
         "--set=agent.slots=8",
         "--set=agent.drainSeconds=2",
         "--wait",
