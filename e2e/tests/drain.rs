@@ -37,14 +37,13 @@ async fn a_terminated_agent_ends_what_it_can_and_gives_the_rest_back(case: Case)
     ensure!(status?.success(), "the agent failed");
     running(&barrier, "long").await?;
     barrier.open("long")?;
-    for (name, attempt, node, failures) in [("short", 1, &goes, 0), ("long", 2, &stays, 1)] {
+    for (name, attempt, node) in [("short", 1, &goes), ("long", 2, &stays)] {
         let job = case.verdict(name, PATIENCE).await?;
         let status: &Value = &job.data["status"];
         assert_eq!(status["verdict"], "Completed", "{name}: {status}");
         assert_eq!(status["attempt"], attempt, "{name}: {status}");
         assert_eq!(status["nodeName"], node.as_str(), "{name}: {status}");
-        let failed = status["infrastructureFailures"].as_i64().unwrap_or(0);
-        assert_eq!(failed, failures, "{name}: {status}");
+        assert_eq!(status["infrastructureFailures"], 0, "{name}: {status}");
     }
     Ok(())
 }
