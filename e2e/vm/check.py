@@ -55,6 +55,8 @@ BOOTS = [
          before="echo +cpu +pids >/sys/fs/cgroup/cgroup.subtree_control", fault="FAIL Cgroup", says="controller memory is not available"),
     Boot("without /proc", "trixie", before="umount -l /proc", fault="FAIL Spawner", says="cannot start evaljob-spawner"),
 ]
+# What run exits with when the emulator or its kernel gave up; a second time it counts.
+DIED = 2
 # Lowest Landlock ABI that each kernel lacks.
 TOO_HIGH = {"bookworm": 3, "trixie": 7}
 
@@ -102,6 +104,12 @@ def prepare(directory, agent, cgroup_test, boot, text):
     return script
 
 
+def run_in_machine(suite, script, environment):
+    """The script's output and status, or DIED."""
+    return subprocess.run([SANDBOX / "tests/vm/run", suite, script], env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+
+
 def start(boot, agent, cgroup_test, tally):
     """Boots once and judges what it printed."""
     text, expected = manifests(boot.suite)
@@ -109,8 +117,10 @@ def start(boot, agent, cgroup_test, tally):
         files = pathlib.Path(scratch) / "files"
         script = prepare(files, agent, cgroup_test, boot, text)
         environment = {**os.environ, "FILES": str(files), "APPEND": boot.append}
-        ran = subprocess.run([SANDBOX / "tests/vm/run", boot.suite, script], env=environment, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        ran = run_in_machine(boot.suite, script, environment)
+        if ran.returncode == DIED:
+            print(f"       {boot.name}: the machine ended before the test did, and is started once more:\n{ran.stderr}", flush=True)
+            ran = run_in_machine(boot.suite, script, environment)
     lines = ran.stdout.splitlines()
     said = "\n       ".join(lines[-40:] + ran.stderr.splitlines()[-20:])
     ends = dict(re.findall(r"^(doctor|run) (\d+)$", ran.stdout, re.M))
