@@ -47,23 +47,6 @@ pub async fn import_product(cluster: &Cluster) -> Result<()> {
     import(cluster, &product_images::agent_toolbox(&toolbox)?).await
 }
 
-/// Arguments that say which images: those that [`import_product`] brought.
-#[must_use]
-pub fn images() -> [String; 4] {
-    [
-        format!(
-            "--set=operator.image.repository={}",
-            repository("evaljob-operator")
-        ),
-        format!("--set=operator.image.tag={TAG}"),
-        format!(
-            "--set=agent.image.repository={}",
-            repository("evaljob-agent")
-        ),
-        format!("--set=agent.image.tag={TOOLBOX_TAG}"),
-    ]
-}
-
 /// Arguments for agents that run so many programs side by side, each with twice the memory it gets by default.
 #[must_use]
 pub fn slots(count: usize) -> [String; 2] {
@@ -104,8 +87,11 @@ pub async fn import_versions(case: &Case, versions: &[&str]) -> Result<()> {
 /// Helm refuses.
 pub async fn install(case: &Case, more: &[&str]) -> Result<()> {
     let chart = chart::path("").display().to_string();
-    let images = images();
-    let mut arguments: Vec<&str> = images.iter().map(String::as_str).collect();
+    let tags = [
+        format!("--set=operator.image.tag={TAG}"),
+        format!("--set=agent.image.tag={TOOLBOX_TAG}"),
+    ];
+    let mut arguments: Vec<&str> = tags.iter().map(String::as_str).collect();
     arguments.extend(more);
     put(case, "install", &chart, &arguments).await
 }

@@ -328,6 +328,3 @@ fn collect(
     };
     outputs::status(outputs, files, stdout, stderr).map_err(Halt::failed)
 }
-
-#[cfg(test)]
-mod tests;

@@ -290,6 +290,3 @@ fn count(number: usize) -> i32 {
 fn bounded(message: &str) -> String {
     message[..message.floor_char_boundary(MESSAGE)].to_owned()
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::node::Node;
 use evaljob_e2e::note::note;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, processes, release, trials_alone};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -20,7 +21,9 @@ use serde_json::{Value, json};
 use crate::stolen_token;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![agents_outlive_full_slots_and_a_killed_launcher_and_their_tokens_are_powerless]
+    on_own_cluster(trials_alone![
+        agents_outlive_full_slots_and_a_killed_launcher_and_their_tokens_are_powerless
+    ])
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::name_server::NameServer;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::{Case, product_images, release, trials_alone};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Service;
@@ -16,9 +17,9 @@ use serde_json::json;
 use crate::agent::not_placed;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![
+    on_own_cluster(trials_alone![
         an_agent_in_an_empty_image_finds_the_operator_by_name_and_takes_no_job_without_image
-    ]
+    ])
 }
 
 const NAME: &str = "evaljob-operator.evaljob-system.svc";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use evaljob_e2e::wait::{self, Seen};
-use evaljob_e2e::{Case, product_images, programs, release, trials};
+use evaljob_e2e::{Case, chart, product_images, programs, release, trials};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::Api;
 use kube::api::PostParams;
@@ -12,16 +12,6 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What the agent's container has, and nothing more.
-const CAPABILITIES: [&str; 6] = [
-    "SYS_ADMIN",
-    "SETUID",
-    "SETGID",
-    "DAC_OVERRIDE",
-    "CHOWN",
-    "FOWNER",
-];
 
 pub(crate) fn tests() -> Vec<Trial> {
     trials![
@@ -54,7 +44,7 @@ async fn the_operator_starts_in_an_empty_image_as_nobody(case: Case) -> Result<(
 async fn doctor_is_green_in_a_pod_with_six_capabilities(case: Case) -> Result<()> {
     toolbox(&case).await?;
     let arguments = ["doctor", "--allow-cgroup-v1", "--rootfs", "/toolbox"];
-    let log = run(&case, "doctor", agent_pod(&arguments)).await?;
+    let log = run(&case, "doctor", agent_pod(&arguments).await?).await?;
     ensure!(log.ends_with("jobs run here\n"), "{log}");
     Ok(())
 }
@@ -62,7 +52,7 @@ async fn doctor_is_green_in_a_pod_with_six_capabilities(case: Case) -> Result<()
 async fn the_smallest_job_is_judged_in_a_pod(case: Case) -> Result<()> {
     toolbox(&case).await?;
     example(&case, "hello.yaml").await?;
-    let log = run(&case, "hello", job_pod("hello.yaml")?).await?;
+    let log = run(&case, "hello", job_pod("hello.yaml").await?).await?;
     let line: Value = serde_json::from_str(&log).with_context(|| log.clone())?;
     assert_eq!(line["status"]["verdict"], "Accepted", "{log}");
     Ok(())
@@ -72,18 +62,18 @@ async fn without_any_one_of_six_capabilities_no_job_runs_and_it_is_named(case: C
     toolbox(&case).await?;
     // With a step: what it leaves is owned by the run and lies below each test.
     example(&case, "c-compile-and-test.yaml").await?;
-    let whole = run(&case, "whole", job_pod("c-compile-and-test.yaml")?).await?;
+    let pod = job_pod("c-compile-and-test.yaml").await?;
+    let whole = run(&case, "whole", pod.clone()).await?;
     ensure!(whole.contains("Accepted"), "{whole}");
+    let given = pod["containers"][0]["securityContext"]["capabilities"]["add"].clone();
+    let given: Vec<String> = serde_json::from_value(given)?;
+    ensure!(given.len() == 6, "the chart gives {given:?}");
     // What fails without each, if it ran all the same, is shown by the container tests of the sandbox.
-    let runs = CAPABILITIES.map(|missing| {
-        let case = case.clone();
+    let runs = given.iter().map(|missing| {
+        let (case, mut pod) = (case.clone(), pod.clone());
+        let left: Vec<&String> = given.iter().filter(|one| *one != missing).collect();
         async move {
-            let mut pod = job_pod("c-compile-and-test.yaml")?;
-            let left: Vec<&str> = CAPABILITIES
-                .into_iter()
-                .filter(|capability| *capability != missing)
-                .collect();
-            pod["containers"][0]["securityContext"]["capabilities"]["add"] = left.into();
+            pod["containers"][0]["securityContext"]["capabilities"]["add"] = json!(left);
             let name = missing.to_lowercase().replace('_', "-");
             let (phase, log) = end(&case, &format!("no-{name}"), pod).await?;
             let failed = phase == "Failed" && log.contains("InfrastructureError");
@@ -108,7 +98,7 @@ async fn example(case: &Case, file: &str) -> Result<()> {
 }
 
 /// The agent's Pod with `evaljob-agent run` of an example.
-fn job_pod(file: &str) -> Result<Value> {
+async fn job_pod(file: &str) -> Result<Value> {
     let path = format!("/manifests/{file}");
     let arguments = [
         "run",
@@ -120,7 +110,7 @@ fn job_pod(file: &str) -> Result<Value> {
         "-f",
         &path,
     ];
-    let mut pod = agent_pod(&arguments);
+    let mut pod = agent_pod(&arguments).await?;
     let volume = json!({"name": "manifests", "configMap": {"name": "manifests"}});
     let mount = json!({"name": "manifests", "mountPath": "/manifests"});
     append(&mut pod["volumes"], volume)?;
@@ -133,13 +123,13 @@ fn append(list: &mut Value, item: Value) -> Result<()> {
     Ok(())
 }
 
-/// The agent in a Pod as the chart makes it: six capabilities, no other privilege, nothing writable but /tmp.
-fn agent_pod(arguments: &[&str]) -> Value {
-    let security = json!({
-        "readOnlyRootFilesystem": true,
-        "capabilities": {"drop": ["ALL"], "add": CAPABILITIES},
-        "seccompProfile": {"type": "Unconfined"},
-    });
+/// The agent in a Pod with the privileges that the chart gives it, and nothing writable but /tmp.
+async fn agent_pod(arguments: &[&str]) -> Result<Value> {
+    let objects = chart::objects(&chart::render(&[]).await?)?;
+    let agent = objects.iter().find(|object| object["kind"] == "DaemonSet");
+    let security = agent
+        .and_then(|agent| agent.pointer("/spec/template/spec/containers/0/securityContext"))
+        .context("the chart has no agent")?;
     let container = json!({
         "name": "agent",
         "image": product_images::reference("evaljob-agent", product_images::TOOLBOX_TAG),
@@ -149,7 +139,7 @@ fn agent_pod(arguments: &[&str]) -> Value {
         "resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     });
-    json!({"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]})
+    Ok(json!({"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]}))
 }
 
 async fn toolbox(case: &Case) -> Result<()> {

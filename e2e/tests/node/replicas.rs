@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::kubectl::Kubectl;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, chart, release, trials_alone};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -16,7 +17,9 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![jobs_outlive_the_leader_an_agent_and_the_release]
+    on_own_cluster(trials_alone![
+        jobs_outlive_the_leader_an_agent_and_the_release
+    ])
 }
 
 const PATIENCE: Duration = Duration::from_secs(180);

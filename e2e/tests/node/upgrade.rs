@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::note::note;
+use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, chart, programs, release, trials_alone};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -19,7 +20,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    trials_alone![upgrade_and_rollback_lose_and_blame_no_job]
+    on_own_cluster(trials_alone![upgrade_and_rollback_lose_and_blame_no_job])
 }
 
 const PATIENCE: Duration = Duration::from_secs(300);

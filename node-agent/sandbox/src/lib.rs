@@ -56,4 +56,5 @@ pub use error::{Layer, SandboxError};
 pub use frame::HostFacts;
 pub use launcher::Launcher;
 pub use memfile::{Memfile, Sealed};
+pub use privileges::needed_capabilities;
 pub use probe::Finding;

@@ -22,6 +22,12 @@ const NEEDED: [(&str, CapabilitySet); 6] = [
     ("FOWNER", CapabilitySet::FOWNER),
 ];
 
+/// Names of the capabilities without which nothing runs, as `securityContext.capabilities.add` takes them.
+#[must_use]
+pub fn needed_capabilities() -> [&'static str; 6] {
+    NEEDED.map(|(name, _)| name)
+}
+
 fn needed() -> CapabilitySet {
     NEEDED.iter().map(|(_, capability)| *capability).collect()
 }

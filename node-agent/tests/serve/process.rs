@@ -5,6 +5,7 @@ use std::process::{Child, Command, ExitStatus};
 
 use evaljob_crds::EvalJobStatus;
 use evaljob_crds::wire::{Run, agent_message};
+use evaljob_sandbox::needed_capabilities;
 
 use crate::support::operator::{Authority, NAME, Operator, Stream, identity, result_of, run};
 use crate::support::until;
@@ -298,16 +299,6 @@ async fn a_killed_spawner_is_replaced_and_an_agent_whose_launcher_was_killed_end
     until("its processes to be gone", || descendants().is_empty()).await;
 }
 
-/// What the spawner needs; what misses each is shown by the container tests of the sandbox.
-const CAPABILITIES: [&str; 6] = [
-    "SYS_ADMIN",
-    "SETUID",
-    "SETGID",
-    "DAC_OVERRIDE",
-    "CHOWN",
-    "FOWNER",
-];
-
 /// Starts a program as root without one capability.
 fn without(capability: &str) -> [String; 2] {
     let bound = format!("--bounding-set=-{}", capability.to_lowercase());
@@ -319,7 +310,8 @@ async fn an_agent_names_the_capability_that_it_lacks_before_any_run() {
     let _alone = ALONE.lock().await;
     let authority = Authority::new();
     let mut operator = Operator::start(&authority).await;
-    for capability in CAPABILITIES {
+    // What misses each is shown by the container tests of the sandbox.
+    for capability in needed_capabilities() {
         let under = without(capability);
         let under = under.each_ref().map(String::as_str);
         let lacks = |text: &str| {

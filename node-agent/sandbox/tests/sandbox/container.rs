@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
+use evaljob_sandbox::needed_capabilities;
 use evaljob_sandbox::plan::Network;
 use libtest_mimic::{Arguments, Trial};
 use rustix::mount::MountFlags;
@@ -29,16 +30,6 @@ const CAPABILITIES: &str = "EVALJOB_TEST_CAPABILITIES";
 const FILTER: &str = "EVALJOB_TEST_FILTER";
 /// Name of the container, for its directory and cgroup.
 const NAME: &str = "EVALJOB_TEST_CONTAINER";
-
-/// What the spawner needs, and nothing else (the agent's DaemonSet gives it the same).
-const NEEDED: [&str; 6] = [
-    "SYS_ADMIN",
-    "SETUID",
-    "SETGID",
-    "DAC_OVERRIDE",
-    "CHOWN",
-    "FOWNER",
-];
 
 /// Memory limit of the container in bytes.
 const MEMORY: u64 = 4 << 30;
@@ -89,7 +80,7 @@ fn contain(name: &str, capabilities: &[&str], filter: &str) -> Output {
 }
 
 fn everything_runs() {
-    let output = contain("container-whole", &NEEDED, "");
+    let output = contain("container-whole", &needed_capabilities(), "");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", control::describe(&output));
     for kind in KINDS.iter().chain(&["inside"]) {
@@ -112,14 +103,17 @@ const WITHOUT: [(&str, &str); 6] = [
 
 fn each_is_needed() {
     let brief = "a container holds what a job with steps needs";
-    let output = contain("container-six", &NEEDED, brief);
+    let output = contain("container-six", &needed_capabilities(), brief);
     assert!(
         output.status.success(),
         "all six: {}",
         control::describe(&output)
     );
     for (missing, says) in WITHOUT {
-        let rest: Vec<&str> = NEEDED.into_iter().filter(|name| *name != missing).collect();
+        let rest: Vec<&str> = needed_capabilities()
+            .into_iter()
+            .filter(|name| *name != missing)
+            .collect();
         let output = contain(&format!("container-without-{missing}"), &rest, brief);
         let text = control::describe(&output);
         assert!(
