@@ -136,7 +136,10 @@ impl Decider {
     /// Takes in one event; returns what to do, in order.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Step> {
         match event {
-            Event::JobsRelist => self.listing = Some(HashSet::new()),
+            Event::JobsRelist => {
+                self.listing = Some(HashSet::new());
+                self.tombs.listing_begins();
+            }
             Event::JobListed(facts) => self.job_listed(*facts, now),
             Event::JobsListed => self.jobs_listed(now),
             Event::JobApplied(facts) => self.job_applied(*facts, now),

@@ -33,6 +33,7 @@ impl Decider {
     /// A listing is complete: what is not in it is finished or gone.
     pub(super) fn jobs_listed(&mut self, now: Now) {
         let listing = self.listing.take().unwrap_or_default();
+        self.tombs.listed(&listing, now.mono);
         let absent: Vec<Uid> = self
             .jobs
             .keys()
@@ -167,11 +168,10 @@ impl Decider {
     /// The watch says that a job is finished or gone. While its verdict is on its way the answer decides.
     pub(super) fn job_deleted(&mut self, uid: &Uid, now: Now) {
         let Some(job) = self.job_mut(uid) else {
-            return;
+            return self.tombs.tell(uid, now.mono);
         };
-        if job.desk.writes_verdict() {
-            job.deleted = true;
-        } else {
+        job.deleted = true;
+        if !job.desk.writes_verdict() {
             self.forget(uid, true, now);
         }
     }

@@ -156,7 +156,7 @@ pub(super) struct Job {
     pub(super) owed: Option<(NodeName, RunId)>,
     /// The last advice written: why it is not admitted.
     pub(super) advice: Option<(Reason, String)>,
-    /// The watch says it is finished or gone, while its verdict is being written.
+    /// The watch says it is finished or gone.
     pub(super) deleted: bool,
     /// Its facts were read while the API server knew every field.
     pub(super) whole: bool,

@@ -353,13 +353,15 @@ impl Decider {
 
     fn remove(&mut self, uid: &Uid, now: Now) {
         self.drop_spec(uid);
+        let mut told = false;
         if let Some(job) = self.jobs.remove(uid) {
+            told = job.deleted;
             if matches!(job.phase, Phase::Ending) {
                 self.unstored = self.unstored.saturating_sub(1);
             }
             self.drop_shape(&job.shape);
         }
         self.touched.push(uid.clone());
-        self.tombs.add(uid, now.mono);
+        self.tombs.add(uid, told, now.mono);
     }
 }

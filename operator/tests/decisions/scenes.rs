@@ -481,6 +481,26 @@ fn a_finished_job_in_an_old_listing_is_not_run_again() {
     assert_eq!(world.writes_of(&uid), ["Final"]);
 }
 
+/// What a watch says of a job before it says that the job is finished may come after any time.
+#[test]
+fn a_finished_job_is_not_run_again_however_late_the_watch_is() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    let old = world.listed(&uid);
+    world.watches(false);
+    finish(&mut world);
+    world.play(Move::TimePasses(600_000));
+    world.inject(Event::JobsRelist);
+    world.inject(Event::JobListed(Box::new(old)));
+    world.inject(Event::JobsListed);
+    world.settle();
+    world.start_all();
+    assert_eq!(world.executed(), 1);
+    world.watches(true);
+    world.settle();
+    assert_eq!(world.writes_of(&uid), ["Final"]);
+}
+
 #[test]
 fn nothing_is_sent_while_the_lease_is_not_renewed() {
     let mut world = running_world();

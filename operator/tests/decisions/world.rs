@@ -137,6 +137,8 @@ pub(crate) struct World {
     /// Kinds of stored writes per job.
     stored: HashMap<Uid, Vec<&'static str>>,
     dial: bool,
+    /// Whether the watch is delivered when the world settles.
+    watches: bool,
     pub(crate) reads: usize,
     pub(crate) loads: usize,
 }
@@ -168,6 +170,7 @@ impl World {
             executed: HashSet::new(),
             stored: HashMap::new(),
             dial: true,
+            watches: true,
             reads: 0,
             loads: 0,
         }
@@ -226,7 +229,7 @@ impl World {
             }
             if let Some(operator) = &self.operator {
                 let (watch, requests) = (
-                    !operator.watch.is_empty(),
+                    self.watches && !operator.watch.is_empty(),
                     !operator.writes.is_empty()
                         || !operator.reads.is_empty()
                         || operator.enlist.is_some(),

@@ -220,6 +220,11 @@ impl World {
         self.dial = dial;
     }
 
+    /// Whether what the watch says arrives when the world settles.
+    pub(crate) fn watches(&mut self, watches: bool) {
+        self.watches = watches;
+    }
+
     pub(crate) fn writes_of(&self, uid: &Uid) -> Vec<&'static str> {
         self.stored.get(uid).cloned().unwrap_or_default()
     }
