@@ -24,6 +24,8 @@ pub struct Rule {
     pub message: Cow<'static, str>,
     /// The field that is reported, relative to the node, where it is not the node itself.
     pub field_path: Option<&'static str>,
+    /// Evaluated at creation only.
+    pub at_creation: bool,
 }
 
 impl Rule {
@@ -39,7 +41,16 @@ impl Rule {
             rule: rule.into(),
             message: message.into(),
             field_path: None,
+            at_creation: false,
         }
+    }
+
+    /// For a rule about fields that never change: each write of the status would evaluate it again, and the API server
+    /// lists all fields of an object for each one that a rule names (apiextensions-apiserver, `Structural.Properties`).
+    fn at_creation(mut self) -> Self {
+        self.rule = format!("oldSelf.hasValue() || ({})", self.rule).into();
+        self.at_creation = true;
+        self
     }
 
     const fn on(mut self, field_path: &'static str) -> Self {
@@ -99,7 +110,8 @@ fn sources() -> Vec<Rule> {
             &["spec", "spec.tests[]"],
             at_most_one(stdin),
             "at most one of stdin, stdinBase64 and stdinFrom may be set",
-        ),
+        )
+        .at_creation(),
         Rule::new(
             "expected-source",
             &["spec.tests[]"],
@@ -109,13 +121,15 @@ fn sources() -> Vec<Rule> {
                 "expectedStdoutFrom",
             ]),
             "at most one of expectedStdout, expectedStdoutBase64 and expectedStdoutFrom may be set",
-        ),
+        )
+        .at_creation(),
         Rule::new(
             "stdin-without-tests",
             &["spec"],
             "!has(self.tests) || size(self.tests) == 0 || !(has(self.stdin) || has(self.stdinBase64) || has(self.stdinFrom))",
             "stdin, stdinBase64 and stdinFrom must not be set together with tests, each of which has its own",
-        ),
+        )
+        .at_creation(),
         Rule::new(
             "volume-source",
             &["spec.volumes[]"],
@@ -194,6 +208,7 @@ fn programs() -> Vec<Rule> {
             format!("!has(self.args) || {before} <= 64"),
             "command and args must have at most 64 items together",
         )
+        .at_creation()
         .on(".args"),
         Rule::new(
             "test-argument-count",
@@ -203,6 +218,7 @@ fn programs() -> Vec<Rule> {
             ),
             "command, args and a test's args must have at most 64 items together",
         )
+        .at_creation()
         .on(".tests"),
         Rule::new(
             "variable-size",

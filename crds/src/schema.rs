@@ -229,6 +229,9 @@ fn attach(schema: &mut Value, place: &str, rule: &Rule) {
     if let Some(path) = rule.field_path {
         entry["fieldPath"] = json!(path);
     }
+    if rule.at_creation {
+        entry["optionalOldSelf"] = json!(true);
+    }
     match node["x-kubernetes-validations"].as_array_mut() {
         Some(rules) => rules.push(entry),
         None => node["x-kubernetes-validations"] = json!([entry]),

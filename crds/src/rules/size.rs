@@ -49,13 +49,15 @@ pub(super) fn rules() -> Vec<Rule> {
             format!(
                 "names and groups of tests and paths of files together must have at most {names_max} bytes (hint: shorter names, or files packed into one archive that a step unpacks)"
             ),
-        ),
+        )
+        .at_creation(),
         Rule::new(
             "inline-total",
             &["spec"],
             format!("{total} <= {max}"),
             format!("{what} {hint}"),
-        ),
+        )
+        .at_creation(),
         Rule::new(
             "outputs-total",
             &["spec.outputs"],

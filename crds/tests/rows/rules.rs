@@ -257,6 +257,25 @@ fn changes() -> Vec<Row> {
             object(json!({"suspend": true})),
             object(json!({"command": ["false"]})),
         ),
+        // The API server compares these lists as sets by name.
+        change(
+            "spec-immutable",
+            object(json!({"tests": [{"name": "1"}, {"name": "2"}]})),
+            object(json!({"tests": [{"name": "1"}, {"name": "2"}], "suspend": true})),
+            object(json!({"tests": [{"name": "2"}, {"name": "1"}]})),
+        ),
+        change(
+            "spec-immutable",
+            object(
+                json!({"steps": [{"name": "1", "command": ["a"]}, {"name": "2", "command": ["b"]}]}),
+            ),
+            object(
+                json!({"steps": [{"name": "1", "command": ["a"]}, {"name": "2", "command": ["b"]}]}),
+            ),
+            object(
+                json!({"steps": [{"name": "2", "command": ["b"]}, {"name": "1", "command": ["a"]}]}),
+            ),
+        ),
         Row {
             rule: "node-selector-immutable",
             good: Change {
