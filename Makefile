@@ -128,6 +128,13 @@ test-e2e: cluster binaries ## the end-to-end tests alone
 test-node: cluster toolbox binaries ## the tests that need a kubelet alone
 	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test node
 
+# Apart from `make test`: compiling cert-manager takes five minutes and it proves one value of the chart.
+.PHONY: test-cert-manager
+test-cert-manager: deps cluster toolbox binaries ## a running cert-manager signs and renews the operator's certificate on a real node
+	$(call say,cert-manager)
+	@e2e/cert-manager/build.sh >/dev/null
+	@EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(DEBUG)/evaljob-e2e up --nodes 1 --images -- e2e/cert-manager/check.sh
+
 .PHONY: test-humaneval
 test-humaneval: binaries ## 328 labelled programs through evaljob-agent run
 	$(call say,HumanEval: 328 labelled programs)
