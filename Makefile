@@ -134,7 +134,9 @@ test-humaneval: binaries ## 328 labelled programs through evaljob-agent run
 	@/usr/bin/python3 e2e/humaneval/check.py $(AGENT)
 
 .PHONY: test-cases
-test-cases: binaries ## cases from public bug reports and the examples through evaljob-agent run
+test-cases: binaries ## honest programs under both profiles, cases from public bug reports, the examples: through evaljob-agent run
+	$(call say,honest programs)
+	@/usr/bin/python3 e2e/honest/check.py $(AGENT)
 	$(call say,cases)
 	@/usr/bin/python3 e2e/cases/check.py $(AGENT)
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
