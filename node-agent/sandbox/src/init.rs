@@ -77,7 +77,11 @@ impl Init<'_> {
     /// The life of init. Never returns.
     pub(crate) fn run(&self) -> ! {
         if let Err(failure) = self.live() {
-            let _ = rustix::io::write(self.error, &failure.encode());
+            let record = failure.encode();
+            // Late in its lockdown the report socket is all that init has left.
+            if rustix::io::write(self.error, &record).is_err() {
+                let _ = rustix::io::write(report_fd(), &record);
+            }
             sys::exit(1);
         }
         sys::exit(0)
@@ -118,7 +122,7 @@ impl Init<'_> {
             match sys::wait_any() {
                 Ok(death) if death.pid == job => break death,
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => sys::exit(2),
+                Err(errno) => return Err(Failure::new(Stage::InitLockdown, errno, 2)),
             }
         };
         // SAFETY of the number: lock_down put the report socket there.
