@@ -117,6 +117,8 @@ impl Init<'_> {
             write_file(c"/proc/2/uid_map", self.id_map).at(Stage::IdMap, 1)?;
         }
         rustix::io::write(&mapped, &1u64.to_ne_bytes()).at(Stage::IdMap, 2)?;
+        // lock_down closes them by number; an owner that closed them again would be aborted.
+        std::mem::forget((mapped, work, tmp));
         self.lock_down().at(Stage::InitLockdown, 0)?;
         let death = loop {
             match sys::wait_any() {
