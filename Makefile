@@ -110,11 +110,12 @@ test-mutation: binaries ## parts of the protection left out one by one: for each
 	@! grep -lE 'EVALJOB_LEAVE_OUT|EVALJOB_STOP_AT|stopped-at-step' $(DEBUG)/evaljob-agent $(DEBUG)/evaljob-operator $(wildcard $(RELEASE)/evaljob-agent $(RELEASE)/evaljob-operator)
 
 # Needs no KVM: emulation, for right and wrong.
+KERNELS = $(CARGO) test -q --workspace --test cgroup_v2 --test sandbox --no-run && \
+  /usr/bin/python3 e2e/vm/check.py $(AGENT) $(foreach test,cgroup_v2 sandbox,$$(ls -t $(DEBUG)/deps/$(test)-* | grep -v '\.d$$' | head -n 1))
 .PHONY: test-kernels
-test-kernels: binaries ## Linux 6.1 and 6.12 with cgroup v2 in virtual machines: doctor, every limit, cgroups, seeded faults
+test-kernels: binaries ## Linux 6.1 and 6.12 with cgroup v2 in virtual machines: doctor, limits, cgroups, starred attacks, seeded faults
 	$(call say,other kernels)
-	@$(CARGO) test -q --workspace --test cgroup_v2 --no-run
-	@/usr/bin/python3 e2e/vm/check.py $(AGENT) $$(ls -t $(DEBUG)/deps/cgroup_v2-* | grep -v '\.d$$' | head -n 1)
+	@$(KERNELS)
 
 .PHONY: fuzz
 fuzz: ## mutated frames and reports against their decoders (SECONDS=60 for each of seven)
@@ -141,7 +142,9 @@ test-humaneval: binaries ## 328 labelled programs through evaljob-agent run
 	@/usr/bin/python3 e2e/humaneval/check.py $(AGENT)
 
 .PHONY: test-cases
-test-cases: binaries ## cases from public bug reports and the examples through evaljob-agent run
+test-cases: binaries ## honest programs under both profiles, cases from public bug reports, the examples: through evaljob-agent run
+	$(call say,honest programs)
+	@/usr/bin/python3 e2e/honest/check.py $(AGENT)
 	$(call say,cases)
 	@/usr/bin/python3 e2e/cases/check.py $(AGENT)
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
@@ -157,9 +160,11 @@ bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; jobs/s t
 
 # Its first process is bash, which reaps what is orphaned: a zombie would count as left behind.
 .PHONY: soak
-soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; dispatch under failures, five times
+soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; all attacks on other kernels; dispatch five times
 	$(call say,soak: $(or $(JOBS),10000) jobs)
 	@unshare --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' - /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
+	$(call say,soak: the whole corpus under other kernels)
+	@$(KERNELS) --whole
 	$(call say,soak: dispatch)
 	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: || exit 1; done
 

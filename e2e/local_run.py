@@ -43,14 +43,14 @@ def require_agent(path):
         sys.exit("these suites need root: the sandbox makes namespaces, mounts and cgroups")
 
 
-def run(agent, manifests, output="json", timeout=600, extra_env=None, inherited=()):
-    """Judges the documents of `manifests`; `inherited` descriptors stay open in the agent."""
+def run(agent, manifests, output="json", timeout=600, extra_env=None, inherited=(), options=()):
+    """Judges the documents of `manifests`; `inherited` descriptors stay open in the agent, `options` are its own."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, \
             tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         file.write(manifests)
         file.flush()
         child = subprocess.Popen(
-            [agent, "run", "-f", file.name, "-o", output, "--allow-cgroup-v1"], stdin=subprocess.DEVNULL,
+            [agent, "run", "-f", file.name, "-o", output, "--allow-cgroup-v1", *options], stdin=subprocess.DEVNULL,
             stdout=stdout, stderr=stderr, pass_fds=inherited, env={**os.environ, **(extra_env or {})},
         )
         peak = PeakMemory(child.pid)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Judges manifests under other kernels, with cgroup v2 as the only hierarchy, in virtual machines.
 
-    check.py AGENT_BINARY CGROUP_TEST_BINARY [--only SUITE]
+    check.py AGENT_BINARY CGROUP_TEST_BINARY SANDBOX_TEST_BINARY [--only BOOT] [--whole]
 
-Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, and the cgroup tests of the
-sandbox, one boot each. Then boots with a seeded fault, where doctor must turn red and no job may run: Landlock left out of
+Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, the cgroup tests of the
+sandbox, and the starred programs of the hostile corpus, one boot each; with --whole these kernels only, and all programs
+of the corpus. Then boots with a seeded fault, where doctor must turn red and no job may run: Landlock left out of
 lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N failed"; exits with 1 on any
 difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library.
 """
@@ -23,16 +24,25 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 SANDBOX = HERE.parents[1] / "node-agent/sandbox"
 PROGRAMS = ("eat", "many", "spin")
-# What manifests use of busybox.
-APPLETS = "sh cat cmp dd echo mkdir chmod mv sleep true yes".split()
+# As they are named in the machine.
+BINARIES = ("agent", "cgroup_v2", "sandbox")
+# What manifests and the corpus use of busybox.
+APPLETS = "sh cat cmp dd echo mkdir chmod mv sleep true yes env".split()
+# Of Python's library, large and of no interest to the corpus.
+UNUSED = shutil.ignore_patterns("test", "idlelib", "tkinter", "lib2to3", "ensurepip", "dist-packages", "__pycache__", "config-*")
+# Part of the names of the corpus' rows that `make test` shows: those with a star.
+STARRED = "*"
 
-# The agent starts in a cgroup of its own, as a container's first process does.
-ENTER = "cd /; mkdir /sys/fs/cgroup/agent && echo $$ >/sys/fs/cgroup/agent/cgroup.procs"
-EXAMINE = "/agent doctor --rootfs /image; echo doctor $?"
+# `own NAME PROGRAM`: in a cgroup of its own, as a container's first process starts.
+OWN = """own() { mkdir -p /sys/fs/cgroup/$1; (echo 0 >/sys/fs/cgroup/$1/cgroup.procs; shift; exec "$@"); }
+cd /; echo +cpu +memory +pids >/sys/fs/cgroup/cgroup.subtree_control"""
+EXAMINE = "own agent /agent doctor --rootfs /image; echo doctor $?"
 # The console is a terminal, on which progress would be drawn.
-JUDGE = "/agent run --rootfs /image --slots 2 -o json -f /manifests.yaml 2>/said; echo run $?; cat /said"
-WHOLE = f"({ENTER}; {EXAMINE}; {JUDGE})\n/cgroup_v2"
-FAULTY = f"{ENTER}; {{before}}; {EXAMINE}; {JUDGE}"
+JUDGE = "own agent /agent run --rootfs /image --slots 2 -o json -f /manifests.yaml 2>/said; echo run $?; cat /said"
+ATTACK = "own corpus env EVALJOB_TEST_ROLE=inside-a-machine EVALJOB_TEST_SCRATCH=/corpus EVALJOB_TEST_ROOTFS=/image " \
+         "EVALJOB_TEST_FILTER='@rows@' /sandbox; echo corpus $?"
+WHOLE = f"{OWN}\n{EXAMINE}\n{JUDGE}\n/cgroup_v2; echo cgroups $?\n{ATTACK}"
+FAULTY = f"{OWN}\n@before@\n{EXAMINE}\n{JUDGE}"
 
 
 @dataclasses.dataclass
@@ -83,22 +93,44 @@ def manifests(suite):
     return re.sub(r"^@job (\S+) ends=\w+$", head, text, flags=re.M), expected
 
 
-def prepare(directory, agent, cgroup_test, boot, text):
+def carry(image, path):
+    """Puts a program of this machine into the image, with the libraries it loads."""
+    listed = subprocess.run(["ldd", path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for file in [path, *re.findall(r"(?:=> |^\s*)(/\S+)", listed, re.M)]:
+        target = image / file.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+
+
+def prepare(directory, binaries, boot, text, rows):
     """What the machine finds in its root."""
-    image = directory / "image"
-    (image / "bin").mkdir(parents=True)
+    image, corpus = directory / "image", directory / "corpus"
+    for place in (image / "bin", image / "usr/bin", corpus):
+        place.mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), image / "bin/busybox")
     for applet in APPLETS:
         (image / "bin" / applet).symlink_to("busybox")
     for program in PROGRAMS:
         source = SANDBOX / "tests/programs" / f"{program}.c"
         subprocess.run(["gcc", "-static", "-O1", "-pthread", "-o", image / "bin" / program, source], check=True)
+    # A file of the image to attack.
+    shutil.copy(image / "bin/true", image / "usr/bin/env")
     # Debug information would only be unpacked, slowly.
-    for binary, name in ((agent, "agent"), (cgroup_test, "cgroup_v2")):
+    for name, binary in binaries.items():
         subprocess.run(["strip", "-o", directory / name, binary], check=True)
+    if not boot.fault:
+        compiling = {"EVALJOB_TEST_ROLE": "compiler", "EVALJOB_TEST_SCRATCH": str(corpus), "EVALJOB_TEST_FILTER": rows}
+        subprocess.run([binaries["sandbox"]], env={**os.environ, **compiling}, check=True)
+    if rows != STARRED:
+        # Rows that are no C programs are read where they are in the source tree, and need an interpreter.
+        shutil.copytree(SANDBOX / "tests/corpus", directory / str(SANDBOX / "tests/corpus").lstrip("/"))
+        library = os.path.dirname(os.__file__)
+        carry(image, os.path.realpath("/usr/bin/python3"))
+        (image / "usr/bin/python3").symlink_to(os.path.basename(os.path.realpath("/usr/bin/python3")))
+        shutil.copytree(library, image / library.lstrip("/"), ignore=UNUSED)
     (directory / "manifests.yaml").write_text(text)
     script = directory / "script"
-    commands = FAULTY.format(before=boot.before or ":") if boot.fault else WHOLE
+    commands = FAULTY.replace("@before@", boot.before or ":") if boot.fault else WHOLE.replace("@rows@", rows)
     script.write_text(f"#!/bin/busybox sh\nexport PATH=/bin RUST_BACKTRACE=0\n{commands}\n")
     script.chmod(0o755)
     return script
@@ -110,12 +142,12 @@ def run_in_machine(suite, script, environment):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
 
 
-def start(boot, agent, cgroup_test, tally):
+def start(boot, binaries, rows, tally):
     """Boots once and judges what it printed."""
     text, expected = manifests(boot.suite)
     with tempfile.TemporaryDirectory() as scratch:
         files = pathlib.Path(scratch) / "files"
-        script = prepare(files, agent, cgroup_test, boot, text)
+        script = prepare(files, binaries, boot, text, rows)
         environment = {**os.environ, "FILES": str(files), "APPEND": boot.append}
         ran = run_in_machine(boot.suite, script, environment)
         if ran.returncode == DIED:
@@ -123,7 +155,7 @@ def start(boot, agent, cgroup_test, tally):
             ran = run_in_machine(boot.suite, script, environment)
     lines = ran.stdout.splitlines()
     said = "\n       ".join(lines[-40:] + ran.stderr.splitlines()[-20:])
-    ends = dict(re.findall(r"^(doctor|run) (\d+)$", ran.stdout, re.M))
+    ends = dict(re.findall(r"^(doctor|run|cgroups|corpus) (\d+)$", ran.stdout, re.M))
     statuses = {}
     for line in lines:
         if line.startswith("{"):
@@ -142,23 +174,27 @@ def start(boot, agent, cgroup_test, tally):
         sandboxed = verdict == "InfrastructureError" or status.get("enforcement", {}).get("cgroup") == "v2"
         tally.add(status.get("verdict") == verdict and sandboxed, f"{boot.name}: {name} is {verdict}",
                   f"{status.get('verdict')}: {status.get('message')} {status.get('enforcement')}" if status else "no status")
-    tests = re.findall(r"^test (.*) \.\.\. (\w+)$", ran.stdout, re.M)
+    tests = re.findall(r"^test (.*?) +\.\.\. (\w+)$", ran.stdout, re.M)
     for name, end in tests:
         tally.add(end == "ok", f"{boot.name}: {name}")
-    tally.add(len(tests) > 20 and ran.returncode == 0, f"{boot.name}: the cgroup tests ran to their end", said)
+    rows = sum(name.startswith("[corpus]") for name, _ in tests)
+    tally.add(len(tests) - rows > 20 and ends.get("cgroups") == "0", f"{boot.name}: the cgroup tests ran to their end", said)
+    tally.add(rows > 30 and ends.get("corpus") == "0", f"{boot.name}: {rows} programs of the corpus ran to their end", said)
 
 
 def main():
     """Command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("agent")
-    parser.add_argument("cgroup_test")
+    for name in BINARIES:
+        parser.add_argument(name)
     parser.add_argument("--only")
+    parser.add_argument("--whole", action="store_true")
     arguments = parser.parse_args()
+    binaries = {name: getattr(arguments, name) for name in BINARIES}
     tally = Tally()
     for boot in BOOTS:
-        if arguments.only in (None, boot.name):
-            start(boot, arguments.agent, arguments.cgroup_test, tally)
+        if arguments.only in (None, boot.name) and not (arguments.whole and boot.fault):
+            start(boot, binaries, "" if arguments.whole else STARRED, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     sys.exit(tally.failed != 0)
 

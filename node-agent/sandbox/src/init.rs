@@ -77,7 +77,11 @@ impl Init<'_> {
     /// The life of init. Never returns.
     pub(crate) fn run(&self) -> ! {
         if let Err(failure) = self.live() {
-            let _ = rustix::io::write(self.error, &failure.encode());
+            let record = failure.encode();
+            // Late in its lockdown the report socket is all that init has left.
+            if rustix::io::write(self.error, &record).is_err() {
+                let _ = rustix::io::write(report_fd(), &record);
+            }
             sys::exit(1);
         }
         sys::exit(0)
@@ -113,12 +117,14 @@ impl Init<'_> {
             write_file(c"/proc/2/uid_map", self.id_map).at(Stage::IdMap, 1)?;
         }
         rustix::io::write(&mapped, &1u64.to_ne_bytes()).at(Stage::IdMap, 2)?;
+        // lock_down closes them by number; an owner that closed them again would be aborted.
+        std::mem::forget((mapped, work, tmp));
         self.lock_down().at(Stage::InitLockdown, 0)?;
         let death = loop {
             match sys::wait_any() {
                 Ok(death) if death.pid == job => break death,
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => sys::exit(2),
+                Err(errno) => return Err(Failure::new(Stage::InitLockdown, errno, 2)),
             }
         };
         // SAFETY of the number: lock_down put the report socket there.

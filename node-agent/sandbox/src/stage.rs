@@ -1,7 +1,7 @@
 //! Where a child can fail between fork and execve, and the fixed-size record by which it says so.
 //!
-//! Init and job share one close-on-exec pipe to the worker. A record is twelve bytes: stage, errno, detail. The
-//! worker turns it into a typed error; nothing is formatted in the child.
+//! Init and job share one close-on-exec pipe to the worker; when init has closed it, it has the socket of its report. A
+//! record is twelve bytes: stage, errno, detail. The worker turns it into a typed error; nothing is formatted in the child.
 
 use rustix::io::Errno;
 
@@ -36,7 +36,7 @@ pub(crate) enum Stage {
     JobClone,
     /// init: id maps.
     IdMap,
-    /// init: drops its own rights.
+    /// init: drops its own rights (detail 2: and waits).
     InitLockdown,
     /// job: scheduling and OOM score.
     Placement,
@@ -178,6 +178,27 @@ impl From<Failure> for SandboxError {
     }
 }
 
+/// Init ended, nobody had killed it, and it said nothing: by this signal, where it was one.
+pub(crate) fn unreported(signal: Option<i32>) -> SandboxError {
+    match signal {
+        Some(libc::SIGSYS) => SandboxError::new(
+            Layer::Seccomp,
+            "init was ended by its own filter before its report",
+        )
+        .hint("look for the system call in the kernel log, a line with type=1326"),
+        Some(libc::SIGKILL) => SandboxError::new(
+            Layer::Spawner,
+            "init was killed from outside before its report",
+        )
+        .hint("look for a memory limit above the agent in the kernel log"),
+        Some(signal) => SandboxError::new(
+            Layer::Spawner,
+            format!("init was ended by signal {signal} before its report"),
+        ),
+        None => SandboxError::new(Layer::Spawner, "init ended without a report"),
+    }
+}
+
 /// Adds the stage to a failed call; used in the child, so it must not allocate.
 pub(crate) trait At<T> {
     fn at(self, stage: Stage, detail: u32) -> Result<T, Failure>;
@@ -202,5 +223,14 @@ mod tests {
             assert_eq!(Failure::decode(failure.encode()), Some(failure));
         }
         assert_eq!(Failure::decode([0xff; RECORD]), None);
+    }
+
+    #[test]
+    fn an_init_that_said_nothing_is_told_by_what_ended_it() {
+        let told = |signal| unreported(signal).to_string();
+        assert!(told(Some(libc::SIGSYS)).starts_with("Seccomp: init was ended by its own filter"));
+        assert!(told(Some(libc::SIGKILL)).contains("hint: look for a memory limit"));
+        assert!(told(Some(libc::SIGSEGV)).contains("signal 11"));
+        assert_eq!(told(None), "Spawner: init ended without a report");
     }
 }

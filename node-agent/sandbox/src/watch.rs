@@ -25,7 +25,7 @@ use crate::mutation::{Part, keeps};
 use crate::plan::RunPlan;
 use crate::readback::Expected;
 use crate::rootfs::{Files, is_full};
-use crate::stage::{Failure, RECORD, Stage};
+use crate::stage::{self, Failure, RECORD, Stage};
 use crate::sys::Death;
 
 /// Longest time from fork to go. A machine that needs more is in trouble, and the run would be, too.
@@ -94,7 +94,7 @@ impl Watch<'_> {
         };
         let mut events = Vec::with_capacity(8);
         while !self.step(&poll, &mut events, &mut seen, born) {}
-        self.reap();
+        let signal = self.reap();
         seen.ended.get_or_insert_with(Instant::now);
         // What init wrote just before it died may still be in the pipes.
         self.read_report(&mut seen);
@@ -105,7 +105,7 @@ impl Watch<'_> {
         if let Some(fault) = seen.fault {
             return Err(fault);
         }
-        self.facts(seen)
+        self.facts(seen, signal)
     }
 
     fn poll_set(&self) -> Result<OwnedFd, SandboxError> {
@@ -254,9 +254,15 @@ impl Watch<'_> {
         let _ = self.cgroup.kill();
     }
 
-    fn reap(&self) {
+    /// Waits for init; the signal that ended it.
+    fn reap(&self) -> Option<i32> {
         let wait = WaitId::PidFd(self.pidfd.as_fd());
-        while let Err(Errno::INTR) = rustix::process::waitid(wait.clone(), WaitIdOptions::EXITED) {}
+        loop {
+            match rustix::process::waitid(wait.clone(), WaitIdOptions::EXITED) {
+                Err(Errno::INTR) => {}
+                ended => return ended.ok()??.terminating_signal(),
+            }
+        }
     }
 
     /// An order of the agent; `true` when it closed the socket.
@@ -286,14 +292,7 @@ impl Watch<'_> {
         match rustix::io::read(&self.error, &mut record) {
             Ok(0) => true,
             Ok(RECORD) => {
-                match Failure::decode(record) {
-                    Some(Failure::SEALED) => self.sealed(seen),
-                    Some(failure) => self.failed(seen, failure),
-                    None => seen.fault(SandboxError::new(Layer::Spawner, "an unknown record")),
-                }
-                if seen.fault.is_some() {
-                    self.kill();
-                }
+                self.heed(seen, record);
                 false
             }
             Ok(_) => {
@@ -303,6 +302,18 @@ impl Watch<'_> {
             }
             Err(Errno::INTR | Errno::AGAIN) => false,
             Err(_) => true,
+        }
+    }
+
+    /// A record of init or job.
+    fn heed(&mut self, seen: &mut Seen, record: [u8; RECORD]) {
+        match Failure::decode(record) {
+            Some(Failure::SEALED) => self.sealed(seen),
+            Some(failure) => self.failed(seen, failure),
+            None => seen.fault(SandboxError::new(Layer::Spawner, "an unknown record")),
+        }
+        if seen.fault.is_some() {
+            self.kill();
         }
     }
 
@@ -356,7 +367,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Reads init's socket: /work, then the report; `true` at its end.
+    /// Reads init's socket: /work, then the report or a failure; `true` at its end.
     fn read_report(&mut self, seen: &mut Seen) -> bool {
         let mut bytes = [0; REPORT];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -378,26 +389,31 @@ impl Watch<'_> {
                 seen.disk_full = places.any(|place| is_full(place.as_fd()));
                 false
             }
-            Ok(message) => message.bytes == 0,
+            Ok(message) => {
+                if message.bytes == RECORD
+                    && let Some(record) = bytes.first_chunk()
+                {
+                    self.heed(seen, *record);
+                }
+                message.bytes == 0
+            }
             Err(Errno::INTR | Errno::AGAIN) => false,
             Err(_) => true,
         }
     }
 
-    fn facts(self, mut seen: Seen) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
+    fn facts(
+        self,
+        mut seen: Seen,
+        signal: Option<i32>,
+    ) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
         let usage = self.cgroup.finish(EMPTY_PATIENCE)?;
         let ending = match (seen.not_started.take(), seen.death) {
             (Some((errno, path)), _) => Ending::NotStarted { errno, path },
             (None, Some(death)) if death.code == libc::CLD_EXITED => Ending::Exited(death.status),
             (None, Some(death)) => Ending::Signaled(death.status),
             (None, None) if seen.breach.is_some() || usage.oom_kills > 0 => Ending::Killed,
-            (None, None) => {
-                return Err(SandboxError::new(
-                    Layer::Spawner,
-                    "init ended without a report and nobody had killed it",
-                )
-                .hint("look for a memory limit above the agent in the kernel log"));
-            }
+            (None, None) => return Err(stage::unreported(signal)),
         };
         let wall_time = match (seen.started, seen.ended) {
             (Some(started), Some(ended)) => ended.saturating_duration_since(started),

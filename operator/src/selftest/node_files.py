@@ -35,10 +35,23 @@ for path in [
     "/proc/self/oom_score_adj/../../../sys/vm/drop_caches",
     "/sys/fs/cgroup/cgroup.procs",
     "/dev/escape",
+    "/proc/self/uid_map",
+    "/proc/self/mem",
+    "/proc/self/oom_score_adj",
+    "/proc/self/attr/current",
+    "/proc/sys/kernel/modprobe",
+    "/proc/self/clear_refs",
 ]:
     try:
         open(path, "w").write("1")
         escapes.append("wrote " + path)
+    except OSError:
+        pass
+for descriptor in os.listdir("/proc/self/fd"):
+    try:
+        # Beside the three streams there is only the one that lists.
+        if int(descriptor) > 2 and os.readlink("/proc/self/fd/" + descriptor) != f"/proc/{os.getpid()}/fd":
+            escapes.append("has descriptor " + descriptor)
     except OSError:
         pass
 print("; ".join(escapes) or "contained")

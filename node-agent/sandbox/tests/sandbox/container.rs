@@ -70,7 +70,7 @@ fn contain(name: &str, capabilities: &[&str], filter: &str) -> Output {
     ["eat", "many", "stack", "ids"]
         .into_iter()
         .for_each(|name| drop(sources::binary(name)));
-    corpus::compile();
+    corpus::compile("");
     let mut command = isolated::own_world(AROUND);
     command
         .env(NAME, name)

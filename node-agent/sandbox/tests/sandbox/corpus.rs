@@ -16,6 +16,7 @@ mod table;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::harness::{cases, isolated, sources, trial};
+use crate::{container, other_kernel};
 use row::{Row, Shown};
 use table::TABLE;
 
@@ -23,10 +24,6 @@ use table::TABLE;
 const KIND: &str = "corpus";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let rows = TABLE
-        .iter()
-        .filter(|row| !matches!(row.shown, Shown::By(_)))
-        .map(|row| trial(KIND, row.name(), || show(row)));
     let others = [
         ("outputs", outputs::CASES),
         ("pairs", pairs::CASES),
@@ -35,7 +32,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     let others = others
         .into_iter()
         .flat_map(|(concept, list)| cases(concept, list));
-    rows.chain(others).collect()
+    rows().into_iter().chain(others).collect()
+}
+
+/// The lines of the table that are tests themselves.
+pub(crate) fn rows() -> Vec<Trial> {
+    TABLE
+        .iter()
+        .filter(|row| !matches!(row.shown, Shown::By(_)))
+        .map(|row| trial(KIND, row.name(), || show(row)))
+        .collect()
 }
 
 /// What holds for the table itself. `others`: all tests but this one.
@@ -54,15 +60,17 @@ pub(crate) fn whole(others: &[Trial]) -> Trial {
     .with_kind("table")
 }
 
-/// In the container there is neither a compiler nor a right to make worlds for controls and neighbours.
-fn in_container() -> bool {
-    isolated::role().is_some_and(|role| role == crate::container::INSIDE)
+/// In the container and under another kernel there is neither a compiler nor what worlds for controls and neighbours
+/// are made with.
+fn without_controls() -> bool {
+    isolated::role()
+        .is_some_and(|role| [container::INSIDE, other_kernel::INSIDE].contains(&role.as_str()))
 }
 
-/// Makes the executables that the cases need in a place without a compiler.
-pub(crate) fn compile() {
-    let files = TABLE.iter().filter_map(Row::file);
-    files
+/// Makes the executables that the rows of this name need, for a place without a compiler.
+pub(crate) fn compile(part_of_name: &str) {
+    let rows = TABLE.iter().filter(|row| row.name().contains(part_of_name));
+    rows.filter_map(Row::file)
         .filter_map(|file| file.strip_suffix(".c"))
         .for_each(|name| drop(sources::binary(name)));
 }

@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 #[cfg(feature = "mutation")]
 mod mutation;
+mod other_kernel;
 mod refusal;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
             isolated::FIRST => isolated::be_first(),
             isolated::TESTS => run(),
             container::INSIDE => container::be_inside(),
+            other_kernel::COMPILER => other_kernel::be_compiler(),
+            other_kernel::INSIDE => other_kernel::be_inside(),
             other => play(other),
         };
     }

@@ -84,7 +84,8 @@ const ROWS: &[Row] = &[
     attempt("ids of the slot's own", "ids of runs on two slots differ"),
 
     attempt("init: capabilities", INIT),
-    refusal("init: no_new_privs", "init ended without a report"),
+    // By then init has closed the pipe of failures: told by the socket of its report.
+    refusal("init: no_new_privs", "Identity: InitLockdown failed: Permission denied"),
     attempt("init: descriptors", INIT),
     attempt("init: filter", INIT),
 

@@ -2,7 +2,7 @@
 
 use super::row::{Attack, Pair, Shown};
 use super::table::TABLE;
-use super::{in_container, run};
+use super::{run, without_controls};
 use crate::harness::beside::{beside, controlled, without_marks};
 use crate::harness::{Case, pool};
 
@@ -44,7 +44,7 @@ pub(crate) fn show(pair: &Pair) {
     });
     let found = [without_marks(&report.text()), seen].map(|text| run::joined(&text));
     assert_eq!(found, pair.sandbox, "{}", report.all());
-    if in_container() {
+    if without_controls() {
         return;
     }
     let path = run::directory().join(pair.file);

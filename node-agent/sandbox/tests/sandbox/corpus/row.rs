@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use evaljob_sandbox::facts::Breach;
+use evaljob_sandbox::facts::{Breach, CgroupVersion, Enforcement};
 
 use crate::harness::program::Program;
 
@@ -36,8 +36,18 @@ pub(crate) struct Attack {
     pub(crate) change: Change,
     pub(crate) end: End,
     pub(crate) control: Control,
+    /// What it says on another machine.
+    pub(crate) elsewhere: Option<(Machine, &'static str)>,
     /// An honest program runs on the other slot all the while, and nothing is left afterwards.
     pub(crate) beside_a_canary: bool,
+}
+
+/// A machine on which the layers are others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Machine {
+    /// Landlock's ABI is below this one.
+    LandlockBelow(u32),
+    CgroupV2,
 }
 
 /// Limits and profile.
@@ -93,6 +103,7 @@ pub(crate) const fn attack(
         change: UNCHANGED,
         end,
         control,
+        elsewhere: None,
         beside_a_canary: false,
     };
     Row {
@@ -158,6 +169,13 @@ impl Row {
         self
     }
 
+    pub(crate) const fn on(mut self, machine: Machine, says: &'static str) -> Self {
+        if let Shown::Attack(attack) = &mut self.shown {
+            attack.elsewhere = Some((machine, says));
+        }
+        self
+    }
+
     pub(crate) const fn beside(mut self) -> Self {
         if let Shown::Attack(attack) = &mut self.shown {
             attack.beside_a_canary = true;
@@ -187,6 +205,16 @@ impl Row {
                 )
             }
             _ => format!("{}{star} {} ({file})", self.id, self.what),
+        }
+    }
+}
+
+impl Machine {
+    /// Whether this run was on it.
+    pub(crate) fn is(self, seen: &Enforcement) -> bool {
+        match self {
+            Self::LandlockBelow(abi) => seen.landlock_abi < abi,
+            Self::CgroupV2 => seen.cgroup == CgroupVersion::V2,
         }
     }
 }

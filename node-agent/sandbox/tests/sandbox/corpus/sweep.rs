@@ -3,13 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use super::run;
-use crate::harness::{Case, control, isolated, sources};
+use evaljob_sandbox::facts::Ending;
+use evaljob_sandbox::plan::SeccompProfile;
 
-pub(crate) const CASES: &[Case] = &[(
-    "every system call number gets the verdict that is committed, and the others work as without a filter",
-    sweep,
-)];
+use super::run;
+use crate::harness::program::Program;
+use crate::harness::{Case, control, isolated, pool, sources};
+
+pub(crate) const CASES: &[Case] = &[
+    (
+        "every system call number gets the verdict that is committed, and the others work as without a filter",
+        sweep,
+    ),
+    (
+        "under Strict every system call number gets the verdict that is committed, and the others work as without a filter",
+        sweep_strict,
+    ),
+];
 
 /// Verdicts of each filter, proven by the unit tests of `seccomp` to be those of the table.
 const COMMITTED: &str = include_str!("../../../src/seccomp/tests/x86_64.txt");
@@ -42,30 +52,34 @@ fn lines(text: &str) -> BTreeMap<i64, &str> {
         .collect()
 }
 
-/// Name and verdict of the floor and `Default` together.
-fn committed() -> BTreeMap<i64, (&'static str, &'static str)> {
+/// Name and verdict of the floor and a profile together.
+fn committed(profile: SeccompProfile) -> BTreeMap<i64, (&'static str, &'static str)> {
     COMMITTED
         .lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let [number, name, floor, _strict, default, _init] = words[..] else {
+            let [number, name, floor, strict, default, _init] = words[..] else {
                 panic!("{line}");
             };
-            let verdict = if floor == "allow" { default } else { floor };
+            let profile = match profile {
+                SeccompProfile::Strict => strict,
+                SeccompProfile::Default => default,
+            };
+            let verdict = if floor == "allow" { profile } else { floor };
             let number = number.parse().expect("a number");
             (number, (name, verdict.trim_end_matches('?')))
         })
         .collect()
 }
 
-fn without_a_right() -> String {
+fn without_a_right(arguments: &[String]) -> String {
     let mut command = isolated::alone("/usr/bin/setpriv");
     command
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .args(["--inh-caps=-all", "--bounding-set=-all", "--"])
         .arg(sources::path("unknown_nr"))
-        .args(NEVER_BARE.map(|number| number.to_string()));
+        .args(arguments);
     let output = control::finish(&mut command, &[]);
     assert!(output.status.success(), "{}", control::describe(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -77,8 +91,9 @@ const UNFILTERED: [i64; 2] = [335, 336];
 
 fn sweep() {
     let sandbox = run::program("unknown_nr.c", &[]).run().passed().text();
-    let bare = without_a_right();
-    let (sandbox, bare, committed) = (lines(&sandbox), lines(&bare), committed());
+    let bare = without_a_right(&NEVER_BARE.map(|number| number.to_string()));
+    let committed = committed(SeccompProfile::Default);
+    let (sandbox, bare) = (lines(&sandbox), lines(&bare));
     let mut wrong = Vec::new();
     let mut killed = 0;
     for number in 0..=600 {
@@ -101,4 +116,61 @@ fn sweep() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(killed > 20 && sandbox.len() == 601, "{killed} are killed");
+}
+
+/// These end whoever makes them, and are made by every program that ends or handles a signal.
+const ENDING: [i64; 2] = [libc::SYS_exit_group, libc::SYS_rt_sigreturn];
+
+/// Where there are no children, a call that kills has a run to itself; all others share one, a thread each.
+fn sweep_strict() {
+    let committed = committed(SeccompProfile::Strict);
+    let with = |verdicts: fn(&str) -> bool| {
+        let numbers = committed.iter().filter(move |(number, (_, verdict))| {
+            (0..=600).contains(*number) && verdicts(verdict) && !UNFILTERED.contains(number)
+        });
+        numbers.map(|(number, _)| *number)
+    };
+    let texts = |numbers: &mut dyn Iterator<Item = i64>| {
+        let numbers = numbers.filter(|number| !ENDING.contains(number));
+        let texts = numbers.map(|number| number.to_string());
+        std::iter::once("in-threads".to_owned())
+            .chain(texts)
+            .collect::<Vec<_>>()
+    };
+    let asked = texts(&mut with(|verdict| verdict != "KILL"));
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let sandbox = run::program("unknown_nr.c", &asked)
+        .strict()
+        .run()
+        .passed()
+        .text();
+    let bare = without_a_right(&texts(&mut with(|verdict| verdict == "allow")));
+    let (sandbox, bare) = (lines(&sandbox), lines(&bare));
+    let mut wrong = Vec::new();
+    for (number, found) in &sandbox {
+        let (name, verdict) = committed[number];
+        let wanted = if verdict == "allow" {
+            bare[number]
+        } else {
+            verdict
+        };
+        if *found != wanted {
+            wrong.push(format!("{number} {name}: {found}, not {wanted}"));
+        }
+    }
+    let (mut slot, mut killed) = (pool::slot(), 0);
+    for number in with(|verdict| verdict == "KILL") {
+        let program = Program::compiled("call", &[&number.to_string()]).strict();
+        let report = program.run_on(&mut slot);
+        if report.facts.ending != Ending::Signaled(libc::SIGSYS) {
+            wrong.push(format!("{number}: {:?}, not killed", report.facts.ending));
+        }
+        killed += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let tried = sandbox.len() + killed + ENDING.len() + UNFILTERED.len();
+    assert!(
+        killed > 20 && tried == 601,
+        "{killed} are killed, {tried} were tried"
+    );
 }

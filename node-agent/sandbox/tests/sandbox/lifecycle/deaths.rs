@@ -26,6 +26,10 @@ pub(crate) const CASES: &[Case] = &[
         busy_worker_dies,
     ),
     (
+        "an init killed from outside is an error that says so, and the next job runs",
+        init_is_killed,
+    ),
+    (
         "with the spawner everything dies, and a new one starts",
         spawner_dies,
     ),
@@ -86,6 +90,26 @@ fn busy_worker_dies() {
         outcome.expect_err("the worker cannot have told how it ended");
         Program::new(&["/bin/true"]).run_on(&mut slot).passed();
     }
+}
+
+fn init_is_killed() {
+    let spawner = start();
+    let mut slot = spawner.slot(0);
+    let program = Program::shell("echo begun; sleep 1000");
+    program.job.begin(&mut slot);
+    let pid = worker(&spawner);
+    let interrupt = Interrupt::new().expect("a descriptor");
+    let outcome = program.watch_in(&mut slot, &interrupt, &mut |_| {
+        children(pid).into_iter().for_each(kill);
+    });
+    let error = outcome.expect_err("nobody knows how the program ended");
+    assert!(
+        error.cause.contains("init was killed from outside"),
+        "{error}"
+    );
+    assert!(error.way_out.contains("memory limit"), "{error}");
+    slot.end().expect("the worker lives");
+    Program::new(&["/bin/true"]).run_on(&mut slot).passed();
 }
 
 /// Of its two workers one has a run, the other has never had one.

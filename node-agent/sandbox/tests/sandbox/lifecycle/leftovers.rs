@@ -12,7 +12,11 @@ use crate::harness::{Case, isolated, pool};
 pub(crate) const CASES: &[Case] = &[
     (
         "daemons die with their run, also one that holds its output",
-        daemons_die,
+        || daemons_die(false),
+    ),
+    (
+        "daemons die with their run at its wall limit, also one that holds its output",
+        || daemons_die(true),
     ),
     (
         "a run that has stopped itself is ended at its wall limit",
@@ -58,8 +62,8 @@ fn nothing_lives(report: &Report) {
     assert_eq!(processes_of(uid), Vec::<String>::new());
 }
 
-fn daemons_die() {
-    let (_spawner, mut slot) = own_slot(1);
+fn daemons_die(at_the_limit: bool) {
+    let (_spawner, mut slot) = own_slot(if at_the_limit { 5 } else { 1 });
     let source = "
 import os, time, sys
 if os.fork() == 0:
@@ -71,7 +75,8 @@ if os.fork() == 0:
         time.sleep(1000)
     os._exit(0)
 os.read(int(os.environ['WAIT']), 1)
-print('main ends')
+print('the daemon lives', flush=True)
+if 'STAY' in os.environ: time.sleep(1000)
 ";
     for arguments in [&[][..], &["closed"]] {
         let command = ["/usr/bin/python3", "-S", "-c", source];
@@ -81,11 +86,18 @@ print('main ends')
             os.environ.update(READY=str(write), WAIT=str(read))\nos.execv(sys.argv[1], sys.argv[1:])";
         let mut whole = vec!["/usr/bin/python3", "-S", "-c", wrapper];
         whole.extend(argv);
-        let report = Program::new(&whole)
-            .run_on(&mut slot)
-            .passed()
-            .printed("main ends\n");
-        nothing_lives(&report);
+        let mut program = Program::new(&whole);
+        if at_the_limit {
+            program.plan.env.push("STAY=1".to_owned());
+            program.plan.limits.wall_time = Duration::from_secs(2);
+        }
+        let report = program.run_on(&mut slot);
+        let report = if at_the_limit {
+            report.breached(Breach::WallTime)
+        } else {
+            report.passed()
+        };
+        nothing_lives(&report.printed("the daemon lives\n"));
     }
 }
 
