@@ -13,7 +13,7 @@ VENV := $(CACHE)/venv
 AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
 PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl \
-  containerd containernetworking-plugins iptables conntrack mmdebstrap qemu-system-x86 cpio
+  containerd containernetworking-plugins iptables conntrack mmdebstrap qemu-system-x86 cpio time
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -150,11 +150,13 @@ test-cases: binaries ## honest programs under both profiles, cases from public b
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
 .PHONY: bench
-bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; jobs/s through processes, Pods and batch/v1 Jobs; memory
+bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; what judging measures; jobs/s through processes, Pods and batch/v1 Jobs; memory
 	$(call say,build)
 	@$(CARGO) build --release -q --workspace --bins
 	$(call say,start of a program)
 	@$(CARGO) bench -q -p evaljob-sandbox --bench start
+	$(call say,judging: figures beside known amounts)
+	@$(CARGO) bench -q -p evaljob-agent --bench judging
 	$(call say,through the cluster)
 	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
 

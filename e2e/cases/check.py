@@ -215,6 +215,8 @@ def judged_alone(agent, case):
         return
     yield from compared(case, outcome)
     peak = number(table.get("agent_peak_below", "1Gi"))
+    if "agent_peak_below" in table:
+        print(f"       {case.name}: the agent took at most {outcome.agent_peak_bytes >> 20} MiB, bound {peak >> 20} MiB")
     if outcome.agent_peak_bytes > peak:
         yield f"the agent took {outcome.agent_peak_bytes >> 20} MiB, bound {peak >> 20} MiB"
     if table.get("yaml"):

@@ -8,6 +8,7 @@
 mod decimal;
 mod exact;
 mod excerpt;
+mod invisible;
 mod lines;
 mod tokens;
 mod unordered;

@@ -328,3 +328,6 @@ fn collect(
     };
     outputs::status(outputs, files, stdout, stderr).map_err(Halt::failed)
 }
+
+#[cfg(test)]
+mod tests;

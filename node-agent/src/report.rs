@@ -163,7 +163,7 @@ fn partial(job: &Job, results: &Results, ended: (Verdict, String), times: Times)
         results,
         explains: decisive(results).map(runs::explaining),
     };
-    budget::fit(status, |status, end| runs::add(status, &detail, end))
+    budget::fit(status, |status, ends| runs::add(status, &detail, ends))
 }
 
 /// What every status has: verdict, message, summary, times.
@@ -290,3 +290,6 @@ fn count(number: usize) -> i32 {
 fn bounded(message: &str) -> String {
     message[..message.floor_char_boundary(MESSAGE)].to_owned()
 }
+
+#[cfg(test)]
+mod tests;

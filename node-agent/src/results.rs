@@ -4,6 +4,9 @@
 //! grow with the number of tests but for one verdict each: streams are kept for steps, the single
 //! run and the first failing tests only. Decides nothing.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use std::time::Duration;
 
 use evaljob_crds::job::Stream;
@@ -53,6 +56,8 @@ pub struct Used {
     pub wall_time: Duration,
     /// Bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
+    /// Bytes of it that are anonymous, where they were seen.
+    pub memory_anonymous: Option<u64>,
     /// Time held back by the CPU limit, where the kernel tells.
     pub throttled: Option<Duration>,
     /// Involuntary context switches, where the kernel tells.
@@ -66,6 +71,7 @@ impl Used {
             cpu_time: facts.cpu_time,
             wall_time: facts.wall_time,
             memory_peak: facts.memory_peak,
+            memory_anonymous: facts.memory_anonymous,
             throttled: facts.throttled,
             involuntary_switches: facts.involuntary_switches,
         }
@@ -77,6 +83,7 @@ impl Used {
             cpu_time: self.cpu_time.max(other.cpu_time),
             wall_time: self.wall_time.max(other.wall_time),
             memory_peak: self.memory_peak.max(other.memory_peak),
+            memory_anonymous: self.memory_anonymous.max(other.memory_anonymous),
             throttled: self.throttled.max(other.throttled),
             involuntary_switches: self.involuntary_switches.max(other.involuntary_switches),
         }

@@ -33,7 +33,7 @@ impl Unit {
 }
 
 /// Whether a character shows as itself and nothing else.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }

@@ -44,29 +44,29 @@ pub struct Summary {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// User and system time of all processes.
+    /// User and system time of all processes, living and dead, from the start of the program on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_time_milliseconds: Option<i64>,
 
-    /// Monotonic time from the start of the program to its end.
+    /// Monotonic time from the start of the program to the end of its main process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_time_milliseconds: Option<i64>,
 
-    /// Highest memory, as a quantity in Ki.
+    /// Highest memory of all kinds, files in /work, /tmp and /dev/shm included, as a quantity in Ki.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub memory_peak: Option<String>,
 
-    /// Anonymous memory, as a quantity in Ki.
+    /// Highest anonymous memory that was seen, files apart, as a quantity in Ki; absent where the run was over within 2 ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub memory_anon: Option<String>,
 
-    /// Time the run was held back by its CPU limit.
+    /// Time in which threads had to wait because they wanted more CPUs than limits.cpus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled_milliseconds: Option<i64>,
 
-    /// Involuntary context switches.
+    /// Involuntary context switches of the main process and the children it waited for; absent where a limit ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub involuntary_switches: Option<i64>,
 }

@@ -336,6 +336,18 @@ impl RunCgroup<'_> {
         }
     }
 
+    /// Anonymous memory of all processes in bytes, as it is now: files, shared memory and the kernel's own are apart.
+    /// The kernel counts it in stocks of 64 pages for each CPU and keeps no peak of it.
+    ///
+    /// # Errors
+    /// The file and the errno.
+    pub fn anonymous_memory(&self) -> Result<u64, CgroupError> {
+        match &self.kind {
+            Kind::V1(run) => run.anonymous_memory(),
+            Kind::V2(run) => run.anonymous_memory(),
+        }
+    }
+
     /// What becomes ready when the kernel reports a memory event; then call [`RunCgroup::oom_killed`].
     #[must_use]
     pub fn notifier(&self) -> Notifier<'_> {

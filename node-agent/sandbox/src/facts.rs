@@ -17,6 +17,8 @@ pub struct RunFacts {
     pub wall_time: Duration,
     /// Highest memory of the run's cgroup in bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
+    /// Highest anonymous memory that was seen, in bytes; absent where the run was over before the first look.
+    pub memory_anonymous: Option<u64>,
     /// Processes of the run that the kernel's OOM killer ended.
     pub oom_kills: u64,
     /// Forks refused at the process limit.

@@ -13,6 +13,7 @@
 //!           └ job           own user namespace; ordered lockdown; execve
 //! ```
 
+mod anonymous;
 pub mod cgroup;
 mod client;
 mod confine;

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
+use crate::anonymous::Anonymous;
 use crate::cgroup::RunCgroup;
 use crate::error::{Context, Layer, SandboxError};
 use crate::facts::{Breach, Ending, Enforcement, RunFacts};
@@ -64,6 +65,7 @@ struct Seen {
     not_started: Option<(i32, String)>,
     breach: Option<Breach>,
     memory_event: Option<Instant>,
+    anonymous: Anonymous,
     fault: Option<SandboxError>,
     work: Option<OwnedFd>,
     tmp: Option<OwnedFd>,
@@ -164,6 +166,7 @@ impl Watch<'_> {
                 }
                 MEMORY => {
                     seen.memory_event = Some(Instant::now());
+                    seen.anonymous.look(&self.cgroup);
                     self.look_at_memory(seen);
                 }
                 _ => {
@@ -197,7 +200,7 @@ impl Watch<'_> {
         let used = self.cgroup.cpu_usage().unwrap_or_default();
         // With n CPUs the rest of the CPU time lasts at least this long.
         let cpu = self.plan.limits.cpu_time.saturating_sub(used) / self.plan.limits.cpus.max(1);
-        wall.min(cpu).max(TICK)
+        wall.min(cpu).min(seen.anonymous.pause()).max(TICK)
     }
 
     fn look_at_limits(&mut self, seen: &mut Seen, born: Instant) {
@@ -213,6 +216,9 @@ impl Watch<'_> {
         };
         if seen.breach.is_some() || seen.ended.is_some() {
             return;
+        }
+        if seen.anonymous.pause().is_zero() {
+            seen.anonymous.look(&self.cgroup);
         }
         self.look_at_memory(seen); // v1 notifies before it kills
         match self.cgroup.cpu_usage() {
@@ -242,8 +248,9 @@ impl Watch<'_> {
     /// Ends the run for a reason; the first reason is kept.
     fn end(&mut self, seen: &mut Seen, breach: Breach) {
         // What a main process that has already ended did is not the doing of a limit.
-        if seen.death.is_none() {
-            seen.breach.get_or_insert(breach);
+        if seen.death.is_none() && seen.breach.is_none() {
+            seen.breach = Some(breach);
+            seen.anonymous.look(&self.cgroup);
         }
         self.kill();
     }
@@ -335,6 +342,7 @@ impl Watch<'_> {
         seen.enforced = true;
         if let Some(go) = self.go.take() {
             seen.started = Some(Instant::now());
+            seen.anonymous.begin();
             // A job that died while it waited is reported by init.
             let _ = rustix::io::write(&go, b"g");
         }
@@ -429,6 +437,7 @@ impl Watch<'_> {
             },
             wall_time,
             memory_peak: Some(usage.memory_peak),
+            memory_anonymous: seen.anonymous.highest(),
             oom_kills: usage.oom_kills,
             pids_hits: usage.pids_hits,
             disk_full: seen.disk_full,

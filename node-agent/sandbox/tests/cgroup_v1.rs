@@ -72,6 +72,9 @@ const CASES: &[forked::Case] = &[
     ("the peak is that of the run", || {
         runs::peak_is_the_runs(&Ground::new().cgroups())
     }),
+    ("anonymous memory is told apart from files", || {
+        runs::anonymous_memory_is_told(&Ground::new().cgroups());
+    }),
     ("a run sees its own cgroup as the root", || {
         runs::own_cgroup_is_the_root(&Ground::new().cgroups());
     }),

@@ -4,6 +4,7 @@
 //! Out: text of bounded length. What the program wrote is escaped and cut here, so that a hostile
 //! output cannot grow, break or colour the message.
 
+use super::invisible;
 use crate::visible;
 
 /// Bytes of the program's output that are kept from the difference on; more is never shown.
@@ -53,7 +54,7 @@ pub(super) fn line(shared: &[u8], rest: &[u8]) -> String {
 pub(super) fn difference(shared: &[u8], expected: Side<'_>, got: Side<'_>) -> String {
     match (expected, got) {
         (Side::Bytes(expected), Side::Bytes(got))
-            if is_visible(expected[0]) && is_visible(got[0]) =>
+            if name(shared, expected).is_none() && name(shared, got).is_none() =>
         {
             let (expected, got) = (of_line(expected), of_line(got));
             format!(
@@ -65,8 +66,34 @@ pub(super) fn difference(shared: &[u8], expected: Side<'_>, got: Side<'_>) -> St
         (Side::Bytes(b"\n"), Side::End) => {
             "expected LF, got the end of the output (missing LF)".to_owned()
         }
-        (expected, got) => format!("expected {}, got {}", named(expected), named(got)),
+        (expected, got) => format!(
+            "expected {}, got {}",
+            named(shared, expected),
+            named(shared, got)
+        ),
     }
+}
+
+/// What both sides have at the place of the difference, behind it and in brackets, where it cannot be seen. A space
+/// inside of an excerpt can.
+pub(super) fn note(shared: &[u8], expected: &[u8], got: &[u8]) -> String {
+    let named = |word, bytes: &[u8]| match bytes.first() {
+        Some(b' ') => None,
+        _ => Some(format!("{word} {}", name(shared, bytes)?)),
+    };
+    let names = [named("expected", expected), named("got", got)];
+    let names: Vec<String> = names.into_iter().flatten().collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    }
+}
+
+/// What of a whole line cannot be seen, behind it and in brackets.
+pub(super) fn hidden(line: &[u8]) -> String {
+    let kept = visible::without_cut_end(&line[..line.len().min(KEPT)]);
+    let shown = if line.len() < KEPT { line } else { kept };
+    invisible::any(shown).map_or_else(String::new, |name| format!(" (with {name})"))
 }
 
 /// Everything before the first line feed.
@@ -77,33 +104,23 @@ fn of_line(bytes: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-fn named(side: Side<'_>) -> String {
+fn named(shared: &[u8], side: Side<'_>) -> String {
     match side {
         Side::End => "the end of the output".to_owned(),
-        Side::Bytes(bytes) if is_visible(bytes[0]) => line(b"", of_line(bytes)),
-        Side::Bytes(bytes) => byte_name(bytes[0]),
+        Side::Bytes(bytes) => name(shared, bytes)
+            .unwrap_or_else(|| line(b"", of_line(&[begun(shared), bytes].concat()))),
     }
 }
 
-/// Whether a byte is, or is part of, something that a reader sees.
-fn is_visible(byte: u8) -> bool {
-    byte.is_ascii_graphic() || byte >= 0x80
+/// The name of the character at the place of the difference, where it cannot be seen.
+fn name(shared: &[u8], bytes: &[u8]) -> Option<String> {
+    let longest = bytes.len().min(4);
+    invisible::first(&[begun(shared), &bytes[..longest]].concat())
 }
 
-/// The name of an invisible byte, as programmers call it.
-fn byte_name(byte: u8) -> String {
-    match byte {
-        b' ' => "space".to_owned(),
-        b'\t' => "TAB".to_owned(),
-        b'\n' => "LF".to_owned(),
-        0x0b => "VT".to_owned(),
-        0x0c => "FF".to_owned(),
-        b'\r' => "CR".to_owned(),
-        0 => "NUL".to_owned(),
-        0x1b => "ESC".to_owned(),
-        0x7f => "DEL".to_owned(),
-        other => format!("0x{other:02X}"),
-    }
+/// Bytes at the end of what both sides share that are the beginning of a character.
+fn begun(shared: &[u8]) -> &[u8] {
+    &shared[visible::without_cut_end(shared).len()..]
 }
 
 /// The shown part of `shared` + `rest`, and an ellipsis for each end that is missing.

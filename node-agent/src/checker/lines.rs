@@ -74,9 +74,10 @@ impl<'a> Lines<'a> {
             (Some(found), _) => Err(found),
             (None, None) => Ok(()),
             (None, Some(wanted)) => Err(Difference::new(format!(
-                "line {}: expected {}, got the end of the output",
+                "line {}: expected {}, got the end of the output{}",
                 self.number,
-                excerpt::line(b"", wanted)
+                excerpt::line(b"", wanted),
+                excerpt::hidden(wanted)
             ))),
         }
     }
@@ -106,10 +107,12 @@ impl<'a> Lines<'a> {
         let wanted = self.wanted.unwrap_or_default();
         let shared = &wanted[..self.reached];
         if self.wanted.is_none() && self.differs {
+            let got = trim_end(&self.got);
             self.found = Some(Difference::new(format!(
-                "line {}: expected the end of the output, got {}",
+                "line {}: expected the end of the output, got {}{}",
                 self.number,
-                excerpt::line(b"", trim_end(&self.got))
+                excerpt::line(b"", got),
+                excerpt::hidden(got)
             )));
         } else if self.differs {
             let rest = &wanted[self.reached..];
@@ -119,9 +122,10 @@ impl<'a> Lines<'a> {
             self.found = Some(self.differs_at(
                 self.at,
                 format!(
-                    "expected {}, got {}",
+                    "expected {}, got {}{}",
                     excerpt::line(shared, rest),
-                    excerpt::line(shared, b"")
+                    excerpt::line(shared, b""),
+                    excerpt::note(shared, rest, b"")
                 ),
             ));
         }
@@ -156,9 +160,10 @@ fn inside(rest: &[u8], shared: &[u8], got: &[u8]) -> String {
     };
     if rest.is_empty() {
         format!(
-            "expected {}, got {}",
+            "expected {}, got {}{}",
             excerpt::line(shared, rest),
-            excerpt::line(shared, got)
+            excerpt::line(shared, got),
+            excerpt::note(shared, rest, got)
         )
     } else {
         excerpt::difference(shared, Side::of(rest), Side::of(got))

@@ -2,6 +2,7 @@
 //! properties over random outputs cut into random chunks.
 
 mod float;
+mod invisible;
 mod messages;
 mod properties;
 mod text;

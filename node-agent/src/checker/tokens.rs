@@ -89,10 +89,11 @@ impl<'a> Tokens<'a> {
             .split(|&byte| is_white(byte))
             .filter(|token| !token.is_empty());
         Err(Difference::new(format!(
-            "line {}, token {}: expected {}, got the end of the output",
+            "line {}, token {}: expected {}, got the end of the output{}",
             1 + before.iter().filter(|&&byte| byte == b'\n').count(),
             1 + in_line.count(),
-            excerpt::token(b"", missing)
+            excerpt::token(b"", missing),
+            excerpt::note(b"", missing, b"")
         )))
     }
 
@@ -138,8 +139,9 @@ impl<'a> Tokens<'a> {
         let place = format_args!("line {}, token {}", self.line, self.in_line);
         let Some(wanted) = self.wanted else {
             let got = excerpt::token(b"", &self.got);
+            let note = excerpt::note(b"", b"", &self.got);
             self.found = Some(Difference::new(format!(
-                "{place}: expected the end of the output, got {got}"
+                "{place}: expected the end of the output, got {got}{note}"
             )));
             return;
         };
@@ -163,8 +165,9 @@ impl<'a> Tokens<'a> {
             excerpt::token(shared, rest),
             excerpt::token(shared, &self.got),
         );
+        let note = excerpt::note(shared, rest, &self.got);
         self.found = Some(Difference::new(format!(
-            "{place}: expected {expected}, got {got}{difference}"
+            "{place}: expected {expected}, got {got}{note}{difference}"
         )));
     }
 

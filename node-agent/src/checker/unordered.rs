@@ -93,8 +93,9 @@ impl<'a> Unordered<'a> {
         match missing {
             None => Ok(()),
             Some((text, number)) => Err(Difference::new(format!(
-                "missing line {}, line {number} of the expected output",
-                excerpt::line(b"", text)
+                "missing line {}, line {number} of the expected output{}",
+                excerpt::line(b"", text),
+                excerpt::hidden(text)
             ))),
         }
     }
@@ -163,8 +164,9 @@ impl<'a> Unordered<'a> {
 
     fn surplus(&mut self, number: u64, got: &[u8]) {
         self.found = Some(Difference::new(format!(
-            "line {number}: {} is not among the lines still expected",
-            excerpt::line(b"", got)
+            "line {number}: {} is not among the lines still expected{}",
+            excerpt::line(b"", got),
+            excerpt::hidden(got)
         )));
     }
 }

@@ -1,7 +1,8 @@
 //! The size of a status: streams shrink together until it fits.
 //!
-//! In: a status without streams, and a way to add them at a given size. Out: the first status that
-//! fits, tried from large to small. Source: api.md "Budget".
+//! In: a status without streams, and a way to add them at given sizes. Out: the first status that
+//! fits, tried from large to small; without any stream it always does, because all else is bounded.
+//! The stream that explains the verdict shrinks last. Source: api.md "Budget".
 
 use evaljob_crds::status::EvalJobStatus;
 
@@ -10,16 +11,36 @@ use crate::stream::END_BYTES;
 /// Bytes of the status as JSON, without outputs (which have a bound of their own).
 pub(super) const LIMIT: usize = 64 << 10;
 
-/// Bytes at each end of every stream but the one that explains the verdict.
-const ENDS: [usize; 4] = [END_BYTES, 1024, 256, 0];
+/// Bytes of it that are left to what only the operator knows: node, attempt, times.
+pub(super) const OPERATOR: usize = 1 << 10;
+
+/// Bytes at each end of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// Of the one that explains the verdict.
+    pub(super) explaining: usize,
+    /// Of every other one.
+    pub(super) others: usize,
+}
+
+/// What is tried, in order.
+const ENDS: [(usize, usize); 7] = [
+    (END_BYTES, END_BYTES),
+    (END_BYTES, 1024),
+    (END_BYTES, 256),
+    (END_BYTES, 0),
+    (1024, 0),
+    (256, 0),
+    (0, 0),
+];
 
 /// Adds streams by `add`, as large as fits.
-pub(super) fn fit(status: EvalJobStatus, add: impl Fn(&mut EvalJobStatus, usize)) -> EvalJobStatus {
+pub(super) fn fit(status: EvalJobStatus, add: impl Fn(&mut EvalJobStatus, Ends)) -> EvalJobStatus {
     let mut fitted = status.clone();
-    for end in ENDS {
+    for (explaining, others) in ENDS {
         fitted = status.clone();
-        add(&mut fitted, end);
-        if size(&fitted) <= LIMIT {
+        add(&mut fitted, Ends { explaining, others });
+        if size(&fitted) <= LIMIT - OPERATOR {
             break;
         }
     }

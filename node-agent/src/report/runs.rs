@@ -1,16 +1,16 @@
 //! Steps, tests and the single run as a status shows them.
 //!
-//! In: their records, the size that streams may have. Out: `RunResult`s. One stream, the one that
-//! explains the verdict, is always shown at full size.
+//! In: their records, the sizes that streams may have. Out: `RunResult`s.
 
 use evaljob_crds::job::{Job, Stream, Work};
 use evaljob_crds::quantity::kibibytes;
 use evaljob_crds::status::{self, EvalJobStatus, RunResult, Usage, Verdict};
 use evaljob_sandbox::facts::Ending;
 
+use super::budget::Ends;
 use crate::kernel_names;
 use crate::results::{Results, RunRecord, Used};
-use crate::stream::{Captured, END_BYTES};
+use crate::stream::Captured;
 use crate::verdict::milliseconds;
 
 /// Longest message of one run, in bytes: with 16 of them the status keeps its bound.
@@ -45,10 +45,10 @@ pub(super) fn explaining(record: &RunRecord) -> &Captured {
     }
 }
 
-/// Adds all runs to `status`, with `end` bytes at each end of their streams.
-pub(super) fn add(status: &mut EvalJobStatus, detail: &Detail<'_>, end: usize) {
+/// Adds all runs to `status`, with streams of that size.
+pub(super) fn add(status: &mut EvalJobStatus, detail: &Detail<'_>, ends: Ends) {
     let results = detail.results;
-    let result = |record: &RunRecord| result(record, detail.explains, end);
+    let result = |record: &RunRecord| result(record, detail.explains, ends);
     status.steps = detail
         .job
         .steps
@@ -76,7 +76,7 @@ pub(super) fn usage(used: &Used) -> Usage {
         cpu_time_milliseconds: i64::try_from(milliseconds(used.cpu_time)).ok(),
         wall_time_milliseconds: i64::try_from(milliseconds(used.wall_time)).ok(),
         memory_peak: used.memory_peak.map(kibibytes),
-        memory_anon: None,
+        memory_anon: used.memory_anonymous.map(kibibytes),
         throttled_milliseconds: used
             .throttled
             .and_then(|time| i64::try_from(milliseconds(time)).ok()),
@@ -86,11 +86,16 @@ pub(super) fn usage(used: &Used) -> Usage {
     }
 }
 
-fn result(record: &RunRecord, explains: Option<&Captured>, end: usize) -> RunResult {
+fn result(record: &RunRecord, explains: Option<&Captured>, ends: Ends) -> RunResult {
     let stream = |stream: Stream| {
         let captured = record.stream(stream);
         let explains = explains.is_some_and(|explains| std::ptr::eq(explains, captured));
-        Some(shown(captured, if explains { END_BYTES } else { end }))
+        let end = if explains {
+            ends.explaining
+        } else {
+            ends.others
+        };
+        Some(shown(captured, end))
     };
     let message = &record.judged.message;
     let (exit_code, signal) = match record.facts.ending {

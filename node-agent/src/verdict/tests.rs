@@ -32,6 +32,7 @@ fn facts() -> RunFacts {
         cpu_time: Duration::from_millis(20),
         wall_time: Duration::from_millis(30),
         memory_peak: Some(10 << 20),
+        memory_anonymous: Some(6 << 20),
         oom_kills: 0,
         pids_hits: 0,
         disk_full: false,

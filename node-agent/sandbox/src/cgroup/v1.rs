@@ -143,6 +143,7 @@ struct Cell {
     name: &'static str,
     group: Group,
     cpu: KeptFile,
+    memory_stat: KeptFile,
     oom: KeptFile,
     oom_events: OwnedFd,
     /// What init writes itself to.
@@ -173,11 +174,13 @@ impl Cell {
             .at(Controller::Cpu)
             .set("cpu.cfs_period_us", &CPU_PERIOD.to_string())?;
         let cpu = group.at(Controller::Cpuacct).keep("cpuacct.usage", false)?;
+        let memory_stat = memory.keep("memory.stat", false)?;
         let tasks = group.tasks()?;
         Ok(Self {
             name,
             group,
             cpu,
+            memory_stat,
             oom,
             oom_events,
             tasks,
@@ -393,6 +396,11 @@ impl Run<'_> {
 
     pub(super) fn cpu_usage(&self) -> Result<Duration, CgroupError> {
         Ok(self.cell.cpu()?.saturating_sub(self.base.cpu))
+    }
+
+    /// v1 calls it the resident set, and that of a tmpfs is cache.
+    pub(super) fn anonymous_memory(&self) -> Result<u64, CgroupError> {
+        self.cell.memory_stat.read_small(|text| field(text, "rss"))
     }
 
     pub(super) fn notifier(&self) -> Notifier<'_> {

@@ -274,6 +274,7 @@ struct Leaf {
     name: String,
     dir: Dir,
     cpu: KeptFile,
+    memory_stat: KeptFile,
     memory_events: KeptFile,
 }
 
@@ -289,11 +290,13 @@ impl Leaf {
         dir.set_if_present("memory.zswap.max", "0")?;
         dir.set("memory.oom.group", "1")?;
         let cpu = dir.keep("cpu.stat", false)?;
+        let memory_stat = dir.keep("memory.stat", false)?;
         let memory_events = dir.keep("memory.events", false)?;
         Ok(Self {
             name,
             dir,
             cpu,
+            memory_stat,
             memory_events,
         })
     }
@@ -381,6 +384,10 @@ impl Run<'_> {
 
     pub(super) fn cpu_usage(&self) -> Result<Duration, CgroupError> {
         Ok(self.leaf.cpu_field("usage_usec")?.saturating_sub(self.cpu))
+    }
+
+    pub(super) fn anonymous_memory(&self) -> Result<u64, CgroupError> {
+        self.leaf.memory_stat.read_small(|text| field(text, "anon"))
     }
 
     pub(super) fn notifier(&self) -> Notifier<'_> {

@@ -1,6 +1,6 @@
 /* Holds memory of one kind, touched page by page, then prints "held".
  *
- *   eat KIND MIB      private | shared | memfd | file | sysv | forked | child
+ *   eat KIND MIB [MILLISECONDS]     private | shared | memfd | file | sysv | forked | child; stays so long
  *
  * forked: four children hold a quarter each, at the same time. child: one child holds it all; this process ignores
  * what becomes of the child and stays. */
@@ -79,6 +79,8 @@ int main(int count, char **arguments)
     }
     puts("held");
     fflush(stdout);
+    if (count > 3)
+        usleep(1000 * atoi(arguments[3]));
     if (!strcmp(kind, "child"))
         pause();
     return 0;

@@ -249,6 +249,29 @@ pub(crate) fn peak_is_the_runs(cgroups: &Cgroups) {
     );
 }
 
+/// Anonymous memory is told while it is there, without the files that the run has in memory.
+pub(crate) fn anonymous_memory_is_told(cgroups: &Cgroups) {
+    let mut slot = slot(cgroups);
+    let mut run = slot
+        .begin_run(RunKind::Test, &limits(96 * MIB, 8))
+        .expect("begin");
+    let anonymous = |run: &RunCgroup<'_>| run.anonymous_memory().expect("read");
+    let (before, file) = (anonymous(&run), crate::lasting_memory());
+    assert!(before < 8 * MIB, "{before}");
+    let child = birth(&mut run, || {
+        crate::fill(&file, 32 * MIB);
+        load::eat(40 << 20);
+        load::sleep_for_ever();
+    });
+    until("it is told", || anonymous(&run) >= 36 * MIB);
+    let told = anonymous(&run);
+    assert!(told < 48 * MIB, "{told}");
+    rustix::process::kill_process(child, rustix::process::Signal::KILL).expect("kill");
+    forked::wait(child);
+    let usage = run.finish(DEADLINE).expect("finish");
+    assert!(usage.memory_peak >= 64 * MIB, "{usage:?}");
+}
+
 /// The job must not learn where on the machine it is.
 pub(crate) fn own_cgroup_is_the_root(cgroups: &Cgroups) {
     let mut slot = slot(cgroups);

@@ -69,6 +69,9 @@ const CASES: &[forked::Case] = &[
         "the peak is reset at go where the kernel can",
         limits::peak_is_reset,
     ),
+    ("anonymous memory is told apart from files", || {
+        runs::anonymous_memory_is_told(&Ground::enter().cgroups());
+    }),
     ("a run sees its own cgroup as the root", || {
         runs::own_cgroup_is_the_root(&Ground::enter().cgroups());
     }),

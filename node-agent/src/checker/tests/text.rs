@@ -75,13 +75,13 @@ fn tokens_are_compared_to_the_end_of_both_outputs() {
                 "no-break space is no white space",
                 "a b",
                 "a\u{a0}b",
-                "line 1, token 1: expected a, got a\\u{a0}b",
+                "line 1, token 1: expected a, got a\\u{a0}b (got no-break space U+00A0)",
             ),
             (
                 "invisible byte",
                 "ab",
                 "a\0b",
-                "line 1, token 1: expected ab, got a\\x00b",
+                "line 1, token 1: expected ab, got a\\x00b (got NUL)",
             ),
             (
                 "prefix",

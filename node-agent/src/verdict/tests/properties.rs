@@ -80,4 +80,27 @@ proptest! {
             other => prop_assert_eq!(step, other),
         }
     }
+
+    /// What a checker does is never laid at the program's door but by its rejection.
+    #[test]
+    fn a_checker_accepts_rejects_or_is_broken(facts in any_facts()) {
+        let quiet = facts.breach.is_none() && exceeded_unnoticed(&facts, &LIMITS).is_none();
+        match of_check(&facts, &LIMITS, &Captured::empty()) {
+            Outcome::Judged(judged) => match judged.verdict {
+                Verdict::Accepted => prop_assert!(quiet && facts.ending == Ending::Exited(0)),
+                Verdict::WrongAnswer => prop_assert!(quiet && facts.ending == Ending::Exited(1)),
+                other => prop_assert_eq!(other, Verdict::JudgeError),
+            },
+            other => prop_assert_eq!(other, of_run(&facts, &LIMITS, Expectation::Completion)),
+        }
+    }
+
+    /// The job's verdict is that of its first test that is not accepted, and each test has a letter.
+    #[test]
+    fn the_first_test_that_is_not_accepted_decides(letters in prop::collection::vec(prop::option::of(prop::sample::select(Verdict::ALL.to_vec())), 0..20)) {
+        let tests: Vec<Option<Judged>> = letters.iter().map(|verdict| Some(Judged::new((*verdict)?, ""))).collect();
+        let first = letters.iter().position(|verdict| verdict.is_some_and(|verdict| verdict.class() != VerdictClass::Success));
+        prop_assert_eq!(of_tests(tests.iter().map(Option::as_ref)).map(|(index, _)| index), first);
+        prop_assert_eq!(pattern(tests.iter().map(Option::as_ref)).chars().count(), letters.len());
+    }
 }

@@ -16,6 +16,10 @@ pub(crate) const CASES: &[Case] = &[
     ),
     ("the peak is that of the run", peak_is_the_runs),
     ("files of the job count", files_count),
+    (
+        "anonymous memory is told apart from files",
+        anonymous_is_told_apart,
+    ),
 ];
 
 const KINDS: [&str; 6] = ["private", "shared", "memfd", "file", "sysv", "forked"];
@@ -109,4 +113,33 @@ fn files_count() {
         "{}",
         report.all()
     );
+}
+
+/// The kernel counts it in stocks of 64 pages for each CPU, so a MiB for each two of them may be missing.
+fn anonymous_is_told_apart() {
+    let mut slot = pool::slot();
+    let mut figures = |kind: &str| {
+        let program = Program::compiled("eat", &[kind, "48", "300"]);
+        let facts = program.run_on(&mut slot).passed().printed("held\n").facts;
+        let told = (facts.memory_anonymous, facts.memory_peak);
+        let (Some(anonymous), Some(peak)) = told else {
+            panic!("{kind}: {facts:?}");
+        };
+        assert!(peak >= 48 * MIB && anonymous <= peak, "{kind}: {facts:?}");
+        anonymous
+    };
+    for kind in ["private", "forked"] {
+        let anonymous = figures(kind);
+        assert!(anonymous >= 44 * MIB, "{kind}: {anonymous}");
+    }
+    for kind in ["file", "shared"] {
+        let anonymous = figures(kind);
+        assert!(anonymous < 8 * MIB, "{kind}: {anonymous}");
+    }
+    // The last look comes before the kill.
+    let memory = "x = bytearray(48 << 20)\nwhile True: pass";
+    let program =
+        Program::python(memory).limit(|limits| limits.cpu_time = Duration::from_millis(500));
+    let facts = program.run_on(&mut slot).breached(Breach::CpuTime).facts;
+    assert!(facts.memory_anonymous >= Some(44 * MIB), "{facts:?}");
 }
