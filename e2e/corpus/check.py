@@ -5,8 +5,8 @@
 
 Each repeat is one call of the agent, all programs side by side on all slots; with --load beside one spinning process
 for each CPU. Out: a line a problem, what differs below it, and last "N passed, N failed"; exits with 1 on any
-difference. Nothing is skipped: a row whose compiler the machine lacks fails and names it. Before it says that all is
-well, it falsifies every label in turn and fails if one of them went unnoticed. Needs root and Python 3.11.
+difference. Nothing is skipped: a row whose compiler the machine lacks fails and names it. When all is well, every label
+is falsified in turn, and one that goes unnoticed is a failure, too. Needs root and Python 3.11.
 """
 
 import argparse
@@ -25,8 +25,18 @@ import problems  # noqa: E402
 from languages import BY_ENDING, agent_options  # noqa: E402
 from status_rules import PROGRAM_VERDICTS, broken_rules, differences, expected_exit  # noqa: E402
 
+UNTESTED = {"Accepted", "CompileError"}
 TIMED = {"TimeLimitExceeded", "IdleLimitExceeded"}
 CHECKERS = {"Exact", "Lines", "Tokens", "Unordered", "Float", "Program"}
+
+
+def stray_files(rows):
+    """Files that only the tables or only the directories of these rows have."""
+    used = {f"{row.problem}/{file}" for row in rows for file in row.files()}
+    there = {f"{path.parent.name}/{path.name}" for path in HERE.glob("*/*") if path.suffix != ".toml" and path.is_file()
+             and path.parent.name in {row.problem for row in rows}}
+    yield from (f"{file}: no table names it" for file in sorted(there - used))
+    yield from (f"{file}: a table names it, and there is no such file" for file in sorted(used - there))
 
 
 def flaws(rows):
@@ -37,15 +47,12 @@ def flaws(rows):
             yield f"{row.name}: unknown keys {sorted(unknown)}"
         if row.program["verdict"] in TIMED and not row.margin:
             yield f"{row.name}: a verdict about time needs a margin"
-        if ("fails" in row.program) == (row.program["verdict"] in ("Accepted", "CompileError")):
-            if row.program["verdict"] != "JudgeError":  # a checker that does not compile fails in no test
-                yield f"{row.name}: exactly the verdicts that a test decides name the test in `fails`"
+        # A checker that fails does so in a test, one that does not compile in none.
+        if row.program["verdict"] != "JudgeError" and ("fails" in row.program) == (row.program["verdict"] in UNTESTED):
+            yield f"{row.name}: exactly the verdicts that a test decides name the test in `fails`"
     repeated = [name for name, count in collections.Counter(row.name for row in rows).items() if count > 1]
-    yield from (f"{name}: twice with the same arguments and checker" for name in repeated if not policies_differ(rows, name))
-    used = {f"{row.problem}/{file}" for row in rows for file in row.files()}
-    there = {f"{path.parent.name}/{path.name}" for path in HERE.glob("*/*") if path.suffix != ".toml" and path.is_file()
-             and path.parent.name in {row.problem for row in rows}}
-    yield from (f"{file}: no table names it" for file in sorted(there - used))
+    same = [name for name in repeated if not policies_differ(rows, name)]
+    yield from (f"{name}: twice with the same arguments, checker and limits" for name in same)
 
 
 def policies_differ(rows, name):
@@ -92,7 +99,8 @@ def compared(row, status, falsified=None):
     elif status is None:
         yield f"{row.name}: no status"
     else:
-        for difference in [*differences(status, falsified or row.expectations()), *broken_rules(status)]:
+        labels = row.expectations() if falsified is None else falsified
+        for difference in [*differences(status, labels), *broken_rules(status)]:
             yield f"{row.name}: {difference} (message: {status.get('message')!r})"
 
 
@@ -144,25 +152,25 @@ def main():
     rows = [row for row in problems.all_rows() if not options.only or row.problem in options.only]
     if set(options.only) - {row.problem for row in rows}:
         sys.exit(f"corpus: no such problem: {sorted(set(options.only) - {row.problem for row in rows})}")
-    wrong = [*flaws(rows), *(gaps(rows) if not options.only else [])]
+    wrong = list(stray_files(rows)) or [*flaws(rows), *([] if options.only else gaps(rows))]
     if wrong:
         sys.exit("corpus: " + "\n        ".join(wrong))
     toolchains = agent_options({problems.ending(file) for row in rows for file in row.files()})
 
     failed = 0
     for repeat in range(1, options.repeats + 1):
-        print(f"repeat {repeat} of {options.repeats}{', beside one spinning process for each CPU' * options.load}", flush=True)
+        beside = ", beside one spinning process for each CPU" if options.load else ""
+        print(f"repeat {repeat} of {options.repeats}{beside}", flush=True)
         start = time.monotonic()
         with local_run.load(1) if options.load else contextlib.nullcontext():
             found, statuses = judged(options.agent, rows, toolchains)
         failed += report(rows, found)
         print(f"{len(rows)} rows in {time.monotonic() - start:.0f} s", flush=True)
-    if not failed:
-        for line in unnoticed(rows, statuses):
-            failed += 1
-            print(f"FAILED {line}")
+    missed = [] if failed else list(unnoticed(rows, statuses))
+    for line in missed:
+        print(f"FAILED {line}")
     print(f"{len(rows) * options.repeats - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return 1 if failed or missed else 0
 
 
 if __name__ == "__main__":

@@ -39,9 +39,10 @@ class Language:
 
 BY_ENDING = {
     "c": Language("C", "main.c", ["gcc", "-O1", "-w", "-o", "main", "main.c"], ["./main"]),
-    "cpp": Language("C++", "main.cpp", ["g++", "-O0", "-w", "-std=c++20", "-pthread", "-o", "main", "main.cpp"], ["./main"]),
+    "cpp": Language("C++", "main.cpp", ["g++", "-w", "-std=c++20", "-pthread", "-o", "main", "main.cpp"], ["./main"]),
     "py": Language("Python", "main.py", ["python3", "-m", "py_compile", "main.py"], ["python3", "main.py"]),
-    "java": Language("Java", "Main.java", ["javac", "Main.java"], ["java", "Main"],
+    # The compiler lives too short for the second compiler of its own machine to be worth its time.
+    "java": Language("Java", "Main.java", ["javac", "-J-XX:TieredStopAtLevel=1", "Main.java"], ["java", "Main"],
                      {"cpuTimeMilliseconds": 10000, "memory": "512Mi", "processes": 64}),
     "js": Language("JavaScript", "main.js", ["node", "--check", "main.js"], ["node", "main.js"],
                    {"cpuTimeMilliseconds": 2000, "memory": "256Mi", "processes": 32}),

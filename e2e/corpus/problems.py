@@ -20,8 +20,8 @@ LETTERS = {
 OF_PROBLEM = {"checker", "checkers", "tests", "limits", "testPolicy", "margin", "programs"}
 OF_PROGRAM = {"file", "args", "checker", "limits", "testPolicy", "verdict", "fails", "exitCode", "signal", "message",
               "score", "pattern", "cpu", "margin"}
-# A test or the single run, where neither language nor problem nor program says more. Wall time is no promise on a loaded
-# machine, so it is sixty times the CPU time wherever waiting is not the point.
+# Of a test where neither language nor problem nor program says more. Wall time is no promise on a loaded machine, so it
+# is sixty times the CPU time wherever waiting is not the point.
 LIMITS = {"cpuTimeMilliseconds": 500, "wallTimeMilliseconds": 30000, "memory": "64Mi", "processes": 16}
 
 
