@@ -25,6 +25,7 @@ import problems  # noqa: E402
 from languages import BY_ENDING, agent_options  # noqa: E402
 from status_rules import PROGRAM_VERDICTS, broken_rules, differences, expected_exit  # noqa: E402
 
+JUDGING = HERE.parents[1] / "docs/judging.md"
 UNTESTED = {"Accepted", "CompileError"}
 TIMED = {"TimeLimitExceeded", "IdleLimitExceeded"}
 CHECKERS = {"Exact", "Lines", "Tokens", "Unordered", "Float", "Program"}
@@ -67,6 +68,8 @@ def gaps(rows):
     languages = collections.Counter(problems.ending(file) for _, file in programs)
     verdicts = {row.program["verdict"] for row in rows}
     checkers = {row.checker_spec()["type"] for row in rows}
+    if f"{len(programs)} programs" not in JUDGING.read_text():
+        yield f"{JUDGING} does not say that the corpus holds {len(programs)} programs"
     if len(programs) < 100:
         yield f"{len(programs)} programs, fewer than 100"
     if len({row.problem for row in rows}) < 12:

@@ -1,16 +1,17 @@
-#include <chrono>
 #include <cstdio>
+#include <latch>
 #include <mutex>
 #include <thread>
 std::mutex first, second;
+std::latch both(2);
 int main() {
     std::thread other([] {
         std::lock_guard one(second);
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        both.arrive_and_wait();
         std::lock_guard two(first);
     });
     std::lock_guard one(first);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    both.arrive_and_wait();
     std::lock_guard two(second);
     other.join();
     std::puts("done");
