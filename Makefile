@@ -14,6 +14,8 @@ AGENT := $(abspath $(DEBUG))/evaljob-agent
 # Debian packages that building and testing need.
 PACKAGES := busybox-static gcc g++ make git openssl iproute2 util-linux runc bubblewrap curl python3 python3-numpy libopenblas0-pthread python3-venv default-jdk-headless nodejs perl \
   containerd containernetworking-plugins iptables conntrack mmdebstrap qemu-system-x86 cpio time
+# Namespaces of its own. The first process is bash, which reaps what is orphaned: a zombie would count as left behind.
+PRIVATE := unshare --mount --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' -
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -30,7 +32,7 @@ demo: deps cluster $(if $(filter host,$(NODE)),,toolbox) ## a real node, helm in
 	@NODE=$(NODE) EVALJOB_BIN_DIR=$(abspath $(RELEASE)) EVALJOB_PYTHON=$(VENV)/bin/python3 $(RELEASE)/evaljob-demo
 
 .PHONY: test
-test: deps check cluster test-rust test-mutation test-kernels test-humaneval test-cases ## everything CI demands (root; half an hour fresh)
+test: deps check cluster test-rust test-mutation test-kernels test-humaneval test-cases test-corpus ## everything CI demands (root; half an hour fresh)
 
 .PHONY: deps
 deps: ## the Debian packages that are missing, by apt-get
@@ -149,6 +151,11 @@ test-cases: binaries ## honest programs under both profiles, cases from public b
 	@/usr/bin/python3 e2e/cases/check.py $(AGENT)
 	@/usr/bin/python3 e2e/examples.py $(AGENT)
 
+.PHONY: test-corpus
+test-corpus: binaries ## labelled programs in nine languages, twice, beside one spinning process for each CPU
+	$(call say,corpus)
+	@$(PRIVATE) /usr/bin/python3 e2e/corpus/check.py $(AGENT) --repeats 2 --load
+
 .PHONY: bench
 bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; what judging measures; jobs/s through processes, Pods and batch/v1 Jobs; memory
 	$(call say,build)
@@ -160,12 +167,13 @@ bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; what jud
 	$(call say,through the cluster)
 	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
 
-# Its first process is bash, which reaps what is orphaned: a zombie would count as left behind.
 .PHONY: soak
-soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; all attacks on other kernels; dispatch five times
+soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and what is left; labelled programs 20 times; all attacks on other kernels; dispatch 5 times
 	$(call say,soak: $(or $(JOBS),10000) jobs)
-	@unshare --pid --fork --kill-child --mount-proc --net bash -c '"$$@"; exit $$?' - /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
-	$(call say,soak: the whole corpus under other kernels)
+	@$(PRIVATE) /usr/bin/python3 e2e/soak.py $(AGENT) $(or $(JOBS),10000)
+	$(call say,soak: corpus)
+	@$(PRIVATE) /usr/bin/python3 e2e/corpus/check.py $(AGENT) --repeats 20 --load
+	$(call say,soak: every attack under other kernels)
 	@$(KERNELS) --whole
 	$(call say,soak: dispatch)
 	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: || exit 1; done

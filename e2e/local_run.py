@@ -6,15 +6,21 @@ host uid its run had, and no process of that uid that descends from here may be 
 come here as to init (PR_SET_CHILD_SUBREAPER, prctl(2)), so that runs of another agent beside are told apart.
 """
 
+import contextlib
 import ctypes
 import dataclasses
+import functools
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 
+# What runs see on their PATH, which is where `needs` looks.
+RUN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
 PR_SET_CHILD_SUBREAPER = 36
 if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
     sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
@@ -43,6 +49,20 @@ def require_agent(path):
         sys.exit("these suites need root: the sandbox makes namespaces, mounts and cgroups")
 
 
+def is_on_run_path(program):
+    """Whether a run would find this program."""
+    return shutil.which(program, path=RUN_PATH) is not None
+
+
+@functools.cache
+def rust_root():
+    """The directory of the Rust toolchain that this checkout is built with, which no run finds by itself; None without."""
+    if not shutil.which("rustc"):
+        return None
+    return subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True,
+                          cwd=pathlib.Path(__file__).parent).stdout.strip()
+
+
 def run(agent, manifests, output="json", timeout=600, extra_env=None, inherited=(), options=()):
     """Judges the documents of `manifests`; `inherited` descriptors stay open in the agent, `options` are its own."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, \
@@ -69,6 +89,20 @@ def run(agent, manifests, output="json", timeout=600, extra_env=None, inherited=
         uids = {status.get("enforcement", {}).get("uid") for _, status in outcome.statuses()} - {None}
         outcome.leftovers = processes_of(uids)
     return outcome
+
+
+@contextlib.contextmanager
+def load(per_cpu):
+    """Keeps `per_cpu` spinning processes for each CPU."""
+    # Each looks for its parent, so that none outlives a suite that was killed.
+    spin = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
+    spinners = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(per_cpu * os.cpu_count())]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
 
 
 class PeakMemory:

@@ -13,8 +13,6 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import shutil
-import subprocess
 import sys
 import time
 
@@ -115,13 +113,6 @@ def fault(status, profile):
     return None
 
 
-def toolchain():
-    """Where rustc is, which rustup keeps outside of Debian's directories."""
-    if not shutil.which("rustc"):
-        sys.exit("rustc is missing: install Rust by rustup")
-    return subprocess.run(["rustc", "--print", "sysroot"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -129,12 +120,14 @@ def main():
     parser.add_argument("--only", default="", metavar="TEXT")
     arguments = parser.parse_args()
     local_run.require_agent(arguments.agent)
+    if not local_run.rust_root():
+        sys.exit("rustc is missing: install Rust by rustup")
     chosen = [(program, profile) for program in TABLE for profile in program.profiles
               if arguments.only in program.name and (not program.build or profile == "Strict")]
     jobs = [job(program, f"honest-{number}", profile) for number, (program, profile) in enumerate(chosen)]
     begun = time.monotonic()
     outcome = local_run.run(arguments.agent, "\n---\n".join(map(json.dumps, jobs)),
-                            options=["--node-directory", f"rust={toolchain()}"])
+                            options=["--node-directory", f"rust={local_run.rust_root()}"])
     statuses = outcome.statuses() if outcome.exit_code in (0, 1, 3) else []
     if len(statuses) != len(jobs):
         sys.exit(f"honest: the agent ended with {outcome.exit_code}: {outcome.stderr}")

@@ -1,0 +1,3 @@
+print("wrong", flush=True)
+while True:
+    pass

@@ -1,0 +1,6 @@
+public class Main {
+    static volatile int n;
+    public static void main(String[] args) {
+        while (true) n++;
+    }
+}

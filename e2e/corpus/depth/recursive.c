@@ -1,0 +1,7 @@
+#include <stdio.h>
+static long sum(volatile long n) { return n ? n + sum(n - 1) : 0; }
+int main(void) {
+    long n;
+    scanf("%ld", &n);
+    printf("%ld\n", sum(n));
+}

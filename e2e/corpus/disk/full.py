@@ -1,0 +1,4 @@
+for number in range(20):
+    with open(f"file{number}", "wb") as file:
+        file.write(bytes(1 << 20))
+print("done")

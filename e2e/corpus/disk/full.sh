@@ -1,0 +1,2 @@
+for n in {1..20}; do head -c 1M /dev/zero > file$n || exit; done
+echo done

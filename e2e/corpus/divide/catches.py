@@ -1,0 +1,5 @@
+a, b = map(int, input().split())
+try:
+    print(a // b)
+except ZeroDivisionError:
+    print("undefined")

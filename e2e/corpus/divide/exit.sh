@@ -1,0 +1,3 @@
+read -r a b
+((b == 0)) && exit "$1"
+echo $((a / b))

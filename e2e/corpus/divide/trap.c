@@ -1,0 +1,7 @@
+#include <stdio.h>
+int main(void) {
+    int a, b;
+    scanf("%d%d", &a, &b);
+    if (b == 0) __builtin_trap();
+    printf("%d\n", a / b);
+}

@@ -1,0 +1,2 @@
+my ($first, $second) = split " ", <STDIN>;
+print int($first / $second), "\n";

@@ -1,0 +1,1 @@
+head -c 48M /dev/zero > /tmp/block && echo done

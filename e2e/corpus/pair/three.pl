@@ -1,0 +1,2 @@
+my $n = <STDIN>;
+print $n - 2, " 1 1\n";

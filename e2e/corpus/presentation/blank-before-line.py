@@ -1,0 +1,2 @@
+print(' alpha 1.5')
+print('beta 2.5')

@@ -1,0 +1,1 @@
+printf '\xef\xbb\xbfalpha 1.5\nbeta 2.5\n'

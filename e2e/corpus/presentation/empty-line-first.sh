@@ -1,0 +1,1 @@
+printf '\nalpha 1.5\nbeta 2.5\n'

@@ -1,0 +1,1 @@
+printf 'alpha 0x1.8p0\nbeta 0x1.4p1\n'

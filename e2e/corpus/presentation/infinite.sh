@@ -1,0 +1,1 @@
+printf 'alpha inf\nbeta -inf\n'

@@ -1,0 +1,1 @@
+console.log("alpha NaN\nbeta NaN");

@@ -1,0 +1,1 @@
+printf 'beta 2.5\nalpha 1.5\n'

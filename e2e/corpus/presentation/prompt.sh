@@ -1,0 +1,1 @@
+printf 'n? alpha 1.5\nbeta 2.5\n'

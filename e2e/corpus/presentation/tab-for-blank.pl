@@ -1,0 +1,1 @@
+print "alpha\t1.5\nbeta\t2.5\n";

@@ -1,0 +1,12 @@
+#include <stdio.h>
+static char composite[200001];
+int main(void) {
+    int n, count = 0;
+    scanf("%d", &n);
+    for (int i = 2; i < n; i++) {  // n itself is left out
+        if (composite[i]) continue;
+        count++;
+        for (long m = (long)i * i; m <= n; m += i) composite[m] = 1;
+    }
+    printf("%d\n", count);
+}

@@ -1,0 +1,2 @@
+n = int(input())
+print(sum(all(i % d for d in range(2, i)) for i in range(1, n + 1)))  # 1 is none

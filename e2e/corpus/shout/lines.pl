@@ -1,0 +1,1 @@
+while (<STDIN>) { chomp; tr/a-z/A-Z/; print "$_\n" }

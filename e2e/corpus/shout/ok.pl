@@ -1,0 +1,3 @@
+binmode STDIN;
+binmode STDOUT;
+while (<STDIN>) { tr/a-z/A-Z/; print }

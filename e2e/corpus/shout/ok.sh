@@ -1,0 +1,1 @@
+exec tr a-z A-Z

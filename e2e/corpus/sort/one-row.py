@@ -1,0 +1,1 @@
+print(*sorted(int(input()) for _ in range(int(input()))))

@@ -1,0 +1,2 @@
+const [n, ...numbers] = require("fs").readFileSync(0, "utf8").trim().split("\n").map(Number);
+for (const number of numbers.sort()) console.log(number); // as text

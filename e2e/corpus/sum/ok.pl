@@ -1,0 +1,2 @@
+my ($first, $second) = split " ", join "", <STDIN>;
+print $first + $second, "\n";

@@ -1,0 +1,2 @@
+my $sum = 1 + ;
+print $sum;

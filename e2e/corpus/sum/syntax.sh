@@ -1,0 +1,2 @@
+set -- $(cat)
+if true

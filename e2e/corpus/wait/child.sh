@@ -1,0 +1,3 @@
+sleep 600 &
+wait
+echo done

@@ -1,0 +1,1 @@
+tr -s '[:space:]' '\n' | grep . | sort | uniq -c

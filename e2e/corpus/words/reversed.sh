@@ -1,0 +1,1 @@
+tr -s '[:space:]' '\n' | grep . | sort -r | uniq -c | while read -r count word; do echo "$word $count"; done
