@@ -174,7 +174,7 @@ soak: deps cluster binaries ## thousands of jobs, one in twenty hostile, and wha
 	$(call say,soak: corpus)
 	@$(PRIVATE) /usr/bin/python3 e2e/corpus/check.py $(AGENT) --repeats 20 --load
 	$(call say,soak: every attack under other kernels)
-	@$(KERNELS) --whole
+	@$(KERNELS) --rows ''
 	$(call say,soak: dispatch)
 	@for round in 1 2 3 4 5; do echo "round $$round of 5"; EVALJOB_BIN_DIR=$(abspath $(DEBUG)) $(CARGO) test -q --workspace --test e2e -- dispatch:: || exit 1; done
 

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Judges manifests under other kernels, with cgroup v2 as the only hierarchy, in virtual machines.
 
-    check.py AGENT_BINARY CGROUP_TEST_BINARY SANDBOX_TEST_BINARY [--only BOOT] [--whole]
+    check.py AGENT_BINARY CGROUP_TEST_BINARY SANDBOX_TEST_BINARY [--only BOOT] [--rows TEXT]
 
 Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, the cgroup tests of the
-sandbox, and the starred programs of the hostile corpus, one boot each; with --whole these kernels only, and all programs
-of the corpus. Then boots with a seeded fault, where doctor must turn red and no job may run: Landlock left out of
-lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N failed"; exits with 1 on any
-difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library.
+sandbox, and the starred programs of the hostile corpus, one boot each; with --rows these kernels only, and the programs
+whose names hold that text (all of them: ""). Then boots with a seeded fault, where doctor must turn red and no job may
+run: Landlock left out of lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N
+failed"; exits with 1 on any difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library.
 """
 
 import argparse
 import dataclasses
+import glob
 import json
 import os
 import pathlib
@@ -125,9 +126,11 @@ def prepare(directory, binaries, boot, text, rows):
         # Rows that are no C programs are read where they are in the source tree, and need an interpreter.
         shutil.copytree(SANDBOX / "tests/corpus", directory / str(SANDBOX / "tests/corpus").lstrip("/"))
         library = os.path.dirname(os.__file__)
-        carry(image, os.path.realpath("/usr/bin/python3"))
+        for file in [os.path.realpath("/usr/bin/python3"), "/usr/bin/nice", "/usr/bin/setsid",
+                     *glob.glob(f"{library}/lib-dynload/_ctypes.*")]:
+            carry(image, file)
         (image / "usr/bin/python3").symlink_to(os.path.basename(os.path.realpath("/usr/bin/python3")))
-        shutil.copytree(library, image / library.lstrip("/"), ignore=UNUSED)
+        shutil.copytree(library, image / library.lstrip("/"), ignore=UNUSED, dirs_exist_ok=True)
     (directory / "manifests.yaml").write_text(text)
     script = directory / "script"
     commands = FAULTY.replace("@before@", boot.before or ":") if boot.fault else WHOLE.replace("@rows@", rows)
@@ -176,10 +179,13 @@ def start(boot, binaries, rows, tally):
                   f"{status.get('verdict')}: {status.get('message')} {status.get('enforcement')}" if status else "no status")
     tests = re.findall(r"^test (.*?) +\.\.\. (\w+)$", ran.stdout, re.M)
     for name, end in tests:
-        tally.add(end == "ok", f"{boot.name}: {name}")
-    rows = sum(name.startswith("[corpus]") for name, _ in tests)
-    tally.add(len(tests) - rows > 20 and ends.get("cgroups") == "0", f"{boot.name}: the cgroup tests ran to their end", said)
-    tally.add(rows > 30 and ends.get("corpus") == "0", f"{boot.name}: {rows} programs of the corpus ran to their end", said)
+        bare = re.escape(name.removeprefix("[corpus] "))
+        told = re.search(rf"^---- {bare} ----\n(.*?)\n(?=----|failures:)", ran.stdout, re.M | re.S)
+        tally.add(end == "ok", f"{boot.name}: {name}", told[1] if told else "")
+    shown = sum(name.startswith("[corpus]") for name, _ in tests)
+    tally.add(len(tests) - shown > 20 and ends.get("cgroups") == "0", f"{boot.name}: the cgroup tests ran to their end", said)
+    enough = 30 if rows in (STARRED, "") else 0
+    tally.add(shown > enough and ends.get("corpus") == "0", f"{boot.name}: {shown} programs of the corpus ran to their end", said)
 
 
 def main():
@@ -188,13 +194,13 @@ def main():
     for name in BINARIES:
         parser.add_argument(name)
     parser.add_argument("--only")
-    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--rows", default=STARRED)
     arguments = parser.parse_args()
     binaries = {name: getattr(arguments, name) for name in BINARIES}
     tally = Tally()
     for boot in BOOTS:
-        if arguments.only in (None, boot.name) and not (arguments.whole and boot.fault):
-            start(boot, binaries, "" if arguments.whole else STARRED, tally)
+        if arguments.only in (None, boot.name) and not (arguments.rows != STARRED and boot.fault):
+            start(boot, binaries, arguments.rows, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     sys.exit(tally.failed != 0)
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, ColorSetting};
 
 use crate::corpus;
-use crate::harness::pool;
+use crate::harness::{isolated, pool};
 
 /// Role: makes the executables in the scratch directory.
 pub(crate) const COMPILER: &str = "compiler";
@@ -18,6 +18,12 @@ pub(crate) const INSIDE: &str = "inside-a-machine";
 
 /// Which rows; a part of their names.
 const FILTER: &str = "EVALJOB_TEST_FILTER";
+
+/// How much longer programs take there than on this machine itself.
+pub(crate) fn slowness() -> u32 {
+    let emulated = isolated::role().is_some_and(|role| role == INSIDE);
+    if emulated { 10 } else { 1 }
+}
 
 fn filter() -> String {
     std::env::var(FILTER).unwrap_or_default()

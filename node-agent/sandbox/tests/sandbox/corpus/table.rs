@@ -11,18 +11,24 @@ use super::row::End::{Breaches, Exits, RunsOut, Says};
 use super::row::Machine::{CgroupV2, LandlockBelow};
 use super::row::{Row, attack, by, pair};
 use crate::harness::program::{MIB, Program};
+use crate::other_kernel;
+
+/// So many milliseconds, and more where the machine is emulated.
+fn patience(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds) * other_kernel::slowness()
+}
 
 fn same(program: Program) -> Program {
     program
 }
 
 fn short(program: Program) -> Program {
-    program.limit(|limits| limits.wall_time = Duration::from_millis(1500))
+    program.limit(|limits| limits.wall_time = patience(1500))
 }
 
 /// For programs that an interpreter must start first.
 fn longer(program: Program) -> Program {
-    program.limit(|limits| limits.wall_time = Duration::from_secs(4))
+    program.limit(|limits| limits.wall_time = patience(4000))
 }
 
 fn small_memory(program: Program) -> Program {
@@ -46,7 +52,7 @@ fn large_files(program: Program) -> Program {
 }
 
 fn more_cpu(program: Program) -> Program {
-    program.limit(|limits| limits.cpu_time = Duration::from_secs(1))
+    program.limit(|limits| limits.cpu_time = patience(1000))
 }
 
 fn megabyte(program: Program) -> Program {
@@ -54,7 +60,7 @@ fn megabyte(program: Program) -> Program {
 }
 
 fn little_cpu(program: Program) -> Program {
-    program.limit(|limits| limits.cpu_time = Duration::from_millis(300))
+    program.limit(|limits| limits.cpu_time = patience(300))
 }
 
 #[rustfmt::skip]
