@@ -1,6 +1,6 @@
 /* Uses a known amount of something, and says how much.
  *
- *   meter cpu MILLISECONDS    computes; prints microseconds by getrusage
+ *   meter cpu MILLISECONDS    computes; prints microseconds by getrusage, those of its start included
  *   meter memory MIB          touches that much; prints bytes
  *   meter sleep MILLISECONDS  waits; prints microseconds
  *   meter spin PROCESSES      computes without end in so many processes */
@@ -34,7 +34,7 @@ int main(int count, char **arguments)
     if (!strcmp(arguments[1], "cpu")) {
         while (used() - begun < amount * 1000)
             ;
-        printf("%ld\n", used() - begun);
+        printf("%ld\n", used());
     } else if (!strcmp(arguments[1], "memory")) {
         char *memory = mmap(NULL, amount << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
