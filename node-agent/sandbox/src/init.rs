@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{DumpableBehavior, Signal};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{CpuSet, LinkNameSpaceType, move_into_link_name_space};
 
 use crate::cgroup::Entry;
 use crate::job::Job;
@@ -38,6 +38,8 @@ pub(crate) struct Init<'a> {
     pub(crate) id_map: &'a [u8],
     /// Filter of init itself.
     pub(crate) filter: &'a Filter,
+    /// Where it may wait.
+    pub(crate) cpus: &'a CpuSet,
     /// Where failures of init and job go.
     pub(crate) error: BorrowedFd<'a>,
     /// Where /work and the report go.
@@ -136,6 +138,7 @@ impl Init<'_> {
     fn lock_down(&self) -> Result<(), Errno> {
         // Taking another fsuid did it already; this does not depend on how its parent works.
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+        rustix::thread::sched_setaffinity(None, self.cpus)?;
         if keeps(Part::InitCapabilities) {
             capabilities::clear()?;
         }

@@ -38,6 +38,8 @@ pub(crate) struct Slot<'m> {
     machine: &'m Machine,
     number: u32,
     cpus: Vec<usize>,
+    /// All of them.
+    everywhere: CpuSet,
 }
 
 /// What a run takes from its job.
@@ -81,15 +83,16 @@ struct ChildEnds {
 
 impl<'m> Slot<'m> {
     pub(crate) fn new(machine: &'m Machine, number: u32) -> Result<Self, SandboxError> {
-        let allowed = rustix::thread::sched_getaffinity(None)
+        let everywhere = rustix::thread::sched_getaffinity(None)
             .or_layer(Layer::Spawner, || "read the CPU affinity".into())?;
         let cpus: Vec<_> = (0..CpuSet::MAX_CPU)
-            .filter(|cpu| allowed.is_set(*cpu))
+            .filter(|cpu| everywhere.is_set(*cpu))
             .collect();
         Ok(Self {
             machine,
             number,
             cpus,
+            everywhere,
         })
     }
 
@@ -125,6 +128,9 @@ impl<'m> Slot<'m> {
         let first_id = first_id(setting.crew.map_or(self.number, |crew| crew.lead));
         let (owner, id_map) = (first_id + JOB_ID, format!("0 {first_id} {IDS}"));
         let cpus = self.affinity(plan.limits.cpus, setting.crew)?;
+        // Worker, init and job take turns until the program starts: on one CPU none waits for another to wake up.
+        rustix::thread::sched_setaffinity(None, &self.affinity(1, setting.crew)?)
+            .or_layer(Layer::Spawner, || "stay on one CPU".into())?;
         let landlock = Landlock::prepare(
             machine.landlock.with(setting.network),
             plan.minimum_landlock_abi,
@@ -157,6 +163,7 @@ impl<'m> Slot<'m> {
             root,
             id_map: id_map.as_bytes(),
             filter: machine.filters.init(),
+            cpus: &self.everywhere,
             error: child.error.as_fd(),
             report: child.report.as_fd(),
             job: Job {
@@ -209,6 +216,7 @@ impl<'m> Slot<'m> {
             go: Some(ends.go),
             report: ends.report,
             socket: socket.as_fd(),
+            cpus: &self.everywhere,
             cgroup,
         };
         let (facts, work) = watch.follow()?;

@@ -15,6 +15,7 @@ use rustix::fs::Timespec;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
+use rustix::thread::CpuSet;
 
 use crate::anonymous::Anonymous;
 use crate::cgroup::RunCgroup;
@@ -53,6 +54,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) go: Option<OwnedFd>,
     pub(crate) report: OwnedFd,
     pub(crate) socket: BorrowedFd<'a>,
+    /// Where the worker may be while the program runs.
+    pub(crate) cpus: &'a CpuSet,
     pub(crate) cgroup: RunCgroup<'a>,
 }
 
@@ -345,6 +348,8 @@ impl Watch<'_> {
             seen.anonymous.begin();
             // A job that died while it waited is reported by init.
             let _ = rustix::io::write(&go, b"g");
+            // Limits are kept from wherever there is room, not from behind the program.
+            let _ = rustix::thread::sched_setaffinity(None, self.cpus);
         }
     }
 
