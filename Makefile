@@ -161,9 +161,9 @@ bench: deps cluster toolbox ## start beside posix_spawn and bubblewrap; what jud
 	$(call say,build)
 	@$(CARGO) build --release -q --workspace --bins
 	$(call say,start of a program)
-	@$(CARGO) bench -q -p evaljob-sandbox --bench start
+	@$(CARGO) bench -q --workspace --bench start
 	$(call say,judging: figures beside known amounts)
-	@$(CARGO) bench -q -p evaljob-agent --bench judging
+	@$(CARGO) bench -q --workspace --bench judging
 	$(call say,through the cluster)
 	@EVALJOB_BIN_DIR=$(abspath $(RELEASE)) $(RELEASE)/evaljob-bench
 

@@ -20,7 +20,7 @@ use launchers::{Failure, Way};
 /// Launchers at once where throughput is measured.
 const LAUNCHERS: u32 = 2;
 /// Highest p50 of a run, in p50 of posix_spawn.
-const BAR_SPAWN: f64 = 5.0;
+const BAR_SPAWN: f64 = 4.1;
 /// Highest p50 of a run, in p50 of bubblewrap.
 const BAR_BUBBLEWRAP: f64 = 1.0;
 
