@@ -35,6 +35,23 @@ pub struct RunFacts {
     pub stderr_bytes: u64,
     /// What the parent read back from the kernel before it said go; absent where no process came that far.
     pub enforcement: Option<Enforcement>,
+    /// Where its time went.
+    pub phases: Phases,
+}
+
+/// Where the time of a run went, by the worker's clock. A part that did not come about is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Phases {
+    /// From the agent's order to the clone of init: pipes, network namespace, the cgroup's figures before the run.
+    pub prepare: Duration,
+    /// Until the job is sealed: namespaces, mounts, the ordered lockdown.
+    pub build: Duration,
+    /// Until go: everything read back from the kernel and compared.
+    pub read_back: Duration,
+    /// Until the end of the main process, execve included.
+    pub program: Duration,
+    /// Until nothing of the run is left and its figures are read.
+    pub end: Duration,
 }
 
 /// How the main process ended.

@@ -1,7 +1,8 @@
-//! Network namespaces made ahead: a helper process of each kind makes them, a run uses one once.
+//! Network namespaces made ahead: a helper process of each kind keeps a stock of them, a run uses one once.
 //!
-//! Making one costs more than the rest of the namespaces together, so it happens beside the runs. All workers share a
-//! helper's socket: one request byte, one descriptor back, and any answer serves any worker.
+//! Making one costs more than the rest of the namespaces together, and waits in the kernel while the former ones are taken
+//! apart, some milliseconds; therefore it happens beside the runs, several ahead. The stock lies in the socket that all
+//! workers share with a helper: one request, one descriptor, and any serves any worker.
 //!
 //! Those for no network are owned by the initial user namespace, where no job has a right; their loopback device stays
 //! down. Those with a loopback device are made by a child in a user namespace of its own, which is thrown away with
@@ -19,11 +20,17 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 use rustix::process::Signal;
-use rustix::thread::UnshareFlags;
+use rustix::thread::{CpuSet, UnshareFlags};
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::plan::Network;
 use crate::sys::{self, Death, Forked};
+
+/// Namespaces without network ahead of the runs, for each slot. Fewer than a kernel takes apart at a time are used up while
+/// it does that.
+const AHEAD: u32 = 4;
+/// Most of one kind, so that all of them fit into a socket.
+const MOST: u32 = 64;
 
 /// The workers' ends of the helpers' sockets.
 #[derive(Debug)]
@@ -36,15 +43,14 @@ pub(crate) struct Networks {
 #[derive(Debug)]
 struct Supply {
     socket: OwnedFd,
-    asked: bool,
 }
 
 impl Networks {
     /// Starts the helpers. `proc` is the machine's /proc.
-    pub(crate) fn start(proc: BorrowedFd<'_>) -> Result<Self, SandboxError> {
+    pub(crate) fn start(proc: BorrowedFd<'_>, slots: u32) -> Result<Self, SandboxError> {
         Ok(Self {
-            none: Supply::start(proc, make_empty)?,
-            loopback: Supply::start(proc, make_with_loopback)?,
+            none: Supply::start(proc, make_empty, slots.saturating_mul(AHEAD).min(MOST))?,
+            loopback: Supply::start(proc, make_with_loopback, 1)?,
         })
     }
 
@@ -56,20 +62,11 @@ impl Networks {
         })
     }
 
-    /// Asks for the next namespace, so that it is ready when it is taken.
-    pub(crate) fn ask(&mut self, kind: Network) -> Result<(), SandboxError> {
-        self.of(kind).ask()
-    }
-
-    /// Takes one and asks for another.
-    pub(crate) fn take(&mut self, kind: Network) -> Result<OwnedFd, SandboxError> {
-        self.of(kind).take()
-    }
-
-    fn of(&mut self, kind: Network) -> &mut Supply {
+    /// Takes one, in whose place another is made, on another CPU than that on which the run starts.
+    pub(crate) fn take(&self, kind: Network, cpu: usize) -> Result<OwnedFd, SandboxError> {
         match kind {
-            Network::None => &mut self.none,
-            Network::Loopback => &mut self.loopback,
+            Network::None => self.none.take(cpu),
+            Network::Loopback => self.loopback.take(cpu),
         }
     }
 }
@@ -78,7 +75,7 @@ impl Networks {
 type Make = fn(&OwnedFd, BorrowedFd<'_>) -> Result<(), Errno>;
 
 impl Supply {
-    fn start(proc: BorrowedFd<'_>, make: Make) -> Result<Self, SandboxError> {
+    fn start(proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<Self, SandboxError> {
         let (ours, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -89,12 +86,9 @@ impl Supply {
         match sys::fork().or_layer(Layer::Network, || "fork the helper".into())? {
             Forked::Child => {
                 drop(ours);
-                sys::exit(i32::from(serve(&theirs, proc, make).is_err()));
+                sys::exit(i32::from(serve(&theirs, proc, make, ahead).is_err()));
             }
-            Forked::Parent { .. } => Ok(Self {
-                socket: ours,
-                asked: false,
-            }),
+            Forked::Parent { .. } => Ok(Self { socket: ours }),
         }
     }
 
@@ -103,28 +97,14 @@ impl Supply {
             .socket
             .try_clone()
             .or_layer(Layer::Network, || "share the helper's socket".into())?;
-        Ok(Self {
-            socket,
-            asked: false,
-        })
+        Ok(Self { socket })
     }
 
-    fn ask(&mut self) -> Result<(), SandboxError> {
-        if !self.asked {
-            rustix::net::send(&self.socket, b"n", SendFlags::NOSIGNAL)
-                .or_layer(Layer::Network, || "ask for a network namespace".into())?;
-            self.asked = true;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Result<OwnedFd, SandboxError> {
-        self.ask()?;
-        self.asked = false;
-        let taken =
-            receive(&self.socket).or_layer(Layer::Network, || "get a network namespace".into());
-        self.ask()?;
-        taken
+    fn take(&self, cpu: usize) -> Result<OwnedFd, SandboxError> {
+        let avoid = u16::try_from(cpu).unwrap_or(u16::MAX).to_ne_bytes();
+        rustix::net::send(&self.socket, &avoid, SendFlags::NOSIGNAL)
+            .or_layer(Layer::Network, || "ask for a network namespace".into())?;
+        receive(&self.socket).or_layer(Layer::Network, || "get a network namespace".into())
     }
 }
 
@@ -148,17 +128,32 @@ fn receive(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// The life of a helper: ends when the last worker's end is closed.
-fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>, make: Make) -> Result<(), Errno> {
+fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    for _ in 0..ahead {
+        make(socket, proc)?;
+    }
+    let everywhere = rustix::thread::sched_getaffinity(None)?;
     loop {
-        let mut byte = [0; 1];
-        match rustix::net::recv(socket, &mut byte, RecvFlags::empty()) {
+        let mut avoid = [0; 2];
+        match rustix::net::recv(socket, &mut avoid, RecvFlags::empty()) {
             Ok((0, _)) => return Ok(()),
-            Ok(_) => make(socket, proc)?,
+            Ok(_) => {
+                keep_off(everywhere, usize::from(u16::from_ne_bytes(avoid)))?;
+                make(socket, proc)?;
+            }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// Leaves a CPU to others, where there is another.
+fn keep_off(mut cpus: CpuSet, cpu: usize) -> Result<(), Errno> {
+    if cpu < CpuSet::MAX_CPU && cpus.count() > 1 {
+        cpus.unset(cpu);
+    }
+    rustix::thread::sched_setaffinity(None, &cpus)
 }
 
 fn make_empty(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {

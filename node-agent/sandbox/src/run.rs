@@ -6,6 +6,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -96,6 +97,13 @@ impl<'m> Slot<'m> {
         })
     }
 
+    /// Where a run starts.
+    fn own_cpu(&self, crew: Option<&Crew>) -> usize {
+        let slot = crew.and_then(|crew| crew.cpus.first());
+        let chosen = choose_cpus(&self.cpus, &[*slot.unwrap_or(&self.number)], 1);
+        chosen.and_then(|cpus| cpus.first().copied()).unwrap_or(0)
+    }
+
     /// The CPUs a run sees: as many as it may use, first those of the slots it holds.
     fn affinity(&self, count: u32, crew: Option<&Crew>) -> Result<CpuSet, SandboxError> {
         let own = std::slice::from_ref(&self.number);
@@ -121,16 +129,16 @@ impl<'m> Slot<'m> {
         plan: &RunPlan,
         setting: &Setting<'_>,
         cgroup: &mut SlotCgroup,
-        networks: &mut Networks,
+        networks: &Networks,
         socket: &OwnedFd,
     ) -> Result<Outcome, SandboxError> {
+        let begun = Instant::now();
         let machine = self.machine;
         let first_id = first_id(setting.crew.map_or(self.number, |crew| crew.lead));
         let (owner, id_map) = (first_id + JOB_ID, format!("0 {first_id} {IDS}"));
         let cpus = self.affinity(plan.limits.cpus, setting.crew)?;
-        // Worker, init and job take turns until the program starts: on one CPU none waits for another to wake up.
-        rustix::thread::sched_setaffinity(None, &self.affinity(1, setting.crew)?)
-            .or_layer(Layer::Spawner, || "stay on one CPU".into())?;
+        let own = self.own_cpu(setting.crew);
+        stay_on(own)?;
         let landlock = Landlock::prepare(
             machine.landlock.with(setting.network),
             plan.minimum_landlock_abi,
@@ -147,7 +155,7 @@ impl<'m> Slot<'m> {
         let candidates = candidates(plan)?;
         let (argv, env) = (strings(&plan.argv)?, strings(&plan.env)?);
         let (child, ends) = connect(owner, socket)?;
-        let network = networks.take(setting.network)?;
+        let network = networks.take(setting.network, own)?;
         let cgroup = cgroup.begin_run(plan.kind, &plan.limits)?;
         let expected = Expected {
             lockdown: &lockdown,
@@ -218,10 +226,19 @@ impl<'m> Slot<'m> {
             socket: socket.as_fd(),
             cpus: &self.everywhere,
             cgroup,
+            begun,
         };
         let (facts, work) = watch.follow()?;
         Ok(Outcome { facts, work })
     }
+}
+
+/// Worker, init and job take turns until the program starts: on one CPU none waits for another to wake up.
+fn stay_on(cpu: usize) -> Result<(), SandboxError> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    rustix::thread::sched_setaffinity(None, &set)
+        .or_layer(Layer::Spawner, || format!("stay on CPU {cpu}"))
 }
 
 /// Makes the pipes and hands the agent its ends. Streams belong to the run, so that it can open them again by

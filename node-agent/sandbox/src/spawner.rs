@@ -124,7 +124,7 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         program: program.as_fd(),
     };
     let tree = tree::build(&source, &image, &JobPlan::default(), 0)?;
-    let networks = Networks::start(proc.as_fd())?;
+    let networks = Networks::start(proc.as_fd(), plan.slots)?;
     let facts = HostFacts {
         landlock_abi: abi,
         cgroup: cgroups.version(),

@@ -4,6 +4,8 @@
 //! could not be put in place. Whatever ends the run from outside is recorded when it happens; the first cause
 //! counts. EINTR and a closed pipe are normal here.
 
+mod seen;
+
 use std::ffi::CString;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -17,18 +19,18 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 use rustix::thread::CpuSet;
 
-use crate::anonymous::Anonymous;
 use crate::cgroup::RunCgroup;
 use crate::error::{Context, Layer, SandboxError};
-use crate::facts::{Breach, Ending, Enforcement, RunFacts};
+use crate::facts::{Breach, Enforcement, RunFacts};
 use crate::frame::{self, FrameError, ToWorker};
 use crate::init::{self, REPORT};
 use crate::mutation::{Part, keeps};
 use crate::plan::RunPlan;
 use crate::readback::Expected;
 use crate::rootfs::{Files, is_full};
-use crate::stage::{self, Failure, RECORD, Stage};
-use crate::sys::Death;
+use crate::stage::{Failure, RECORD, Stage};
+
+use seen::Seen;
 
 /// Longest time from fork to go. A machine that needs more is in trouble, and the run would be, too.
 const SETUP_PATIENCE: Duration = Duration::from_secs(30);
@@ -57,24 +59,8 @@ pub(crate) struct Watch<'a> {
     /// Where the worker may be while the program runs.
     pub(crate) cpus: &'a CpuSet,
     pub(crate) cgroup: RunCgroup<'a>,
-}
-
-/// What has been seen so far.
-#[derive(Debug, Default)]
-struct Seen {
-    started: Option<Instant>,
-    ended: Option<Instant>,
-    death: Option<Death>,
-    not_started: Option<(i32, String)>,
-    breach: Option<Breach>,
-    memory_event: Option<Instant>,
-    anonymous: Anonymous,
-    fault: Option<SandboxError>,
-    work: Option<OwnedFd>,
-    tmp: Option<OwnedFd>,
-    disk_full: bool,
-    enforced: bool,
-    agent_gone: bool,
+    /// When the agent's order came.
+    pub(crate) begun: Instant,
 }
 
 /// Sources of events.
@@ -87,8 +73,7 @@ const SOCKET: u64 = 4;
 impl Watch<'_> {
     /// Watches until init has been reaped, and says what happened.
     pub(crate) fn follow(mut self) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
-        let mut seen = Seen::default();
-        let born = Instant::now();
+        let mut seen = Seen::new(self.begun);
         let poll = match self.poll_set() {
             Ok(poll) => poll,
             Err(error) => {
@@ -98,7 +83,7 @@ impl Watch<'_> {
             }
         };
         let mut events = Vec::with_capacity(8);
-        while !self.step(&poll, &mut events, &mut seen, born) {}
+        while !self.step(&poll, &mut events, &mut seen) {}
         let signal = self.reap();
         seen.ended.get_or_insert_with(Instant::now);
         // What init wrote just before it died may still be in the pipes.
@@ -110,7 +95,8 @@ impl Watch<'_> {
         if let Some(fault) = seen.fault {
             return Err(fault);
         }
-        self.facts(seen, signal)
+        let usage = self.cgroup.finish(EMPTY_PATIENCE)?;
+        seen.facts(&usage, signal, self.enforcement)
     }
 
     fn poll_set(&self) -> Result<OwnedFd, SandboxError> {
@@ -132,15 +118,9 @@ impl Watch<'_> {
     }
 
     /// Waits once and handles what came; `true` when init is dead.
-    fn step(
-        &mut self,
-        poll: &OwnedFd,
-        events: &mut Vec<epoll::Event>,
-        seen: &mut Seen,
-        born: Instant,
-    ) -> bool {
+    fn step(&mut self, poll: &OwnedFd, events: &mut Vec<epoll::Event>, seen: &mut Seen) -> bool {
         events.clear();
-        let timeout = self.next_look(seen, born);
+        let timeout = self.next_look(seen);
         let timeout = Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
@@ -180,15 +160,15 @@ impl Watch<'_> {
             }
         }
         if !dead {
-            self.look_at_limits(seen, born);
+            self.look_at_limits(seen);
         }
         dead
     }
 
     /// How long nothing needs to be looked at.
-    fn next_look(&self, seen: &Seen, born: Instant) -> Duration {
+    fn next_look(&self, seen: &Seen) -> Duration {
         let Some(started) = seen.started else {
-            return SETUP_PATIENCE.saturating_sub(born.elapsed()).max(TICK);
+            return SETUP_PATIENCE.saturating_sub(seen.age()).max(TICK);
         };
         if seen.breach.is_some() || seen.ended.is_some() {
             return EMPTY_PATIENCE;
@@ -206,9 +186,9 @@ impl Watch<'_> {
         wall.min(cpu).min(seen.anonymous.pause()).max(TICK)
     }
 
-    fn look_at_limits(&mut self, seen: &mut Seen, born: Instant) {
+    fn look_at_limits(&mut self, seen: &mut Seen) {
         let Some(started) = seen.started else {
-            if born.elapsed() >= SETUP_PATIENCE {
+            if seen.age() >= SETUP_PATIENCE {
                 seen.fault(SandboxError::new(
                     Layer::Spawner,
                     format!("a run was not ready after {} s", SETUP_PATIENCE.as_secs()),
@@ -332,6 +312,7 @@ impl Watch<'_> {
         if seen.started.is_some() || seen.fault.is_some() {
             return;
         }
+        seen.sealed = Some(Instant::now());
         let compared = if keeps(Part::ReadBack) {
             self.expected.check(self.proc, self.init, &self.cgroup)
         } else {
@@ -413,54 +394,5 @@ impl Watch<'_> {
             Err(Errno::INTR | Errno::AGAIN) => false,
             Err(_) => true,
         }
-    }
-
-    fn facts(
-        self,
-        mut seen: Seen,
-        signal: Option<i32>,
-    ) -> Result<(RunFacts, Option<OwnedFd>), SandboxError> {
-        let usage = self.cgroup.finish(EMPTY_PATIENCE)?;
-        let ending = match (seen.not_started.take(), seen.death) {
-            (Some((errno, path)), _) => Ending::NotStarted { errno, path },
-            (None, Some(death)) if death.code == libc::CLD_EXITED => Ending::Exited(death.status),
-            (None, Some(death)) => Ending::Signaled(death.status),
-            (None, None) if seen.breach.is_some() || usage.oom_kills > 0 => Ending::Killed,
-            (None, None) => return Err(stage::unreported(signal)),
-        };
-        let wall_time = match (seen.started, seen.ended) {
-            (Some(started), Some(ended)) => ended.saturating_duration_since(started),
-            _ => Duration::ZERO,
-        };
-        let facts = RunFacts {
-            ending,
-            breach: seen.breach,
-            cpu_time: if seen.started.is_some() {
-                usage.cpu
-            } else {
-                Duration::ZERO
-            },
-            wall_time,
-            memory_peak: Some(usage.memory_peak),
-            memory_anonymous: seen.anonymous.highest(),
-            oom_kills: usage.oom_kills,
-            pids_hits: usage.pids_hits,
-            disk_full: seen.disk_full,
-            throttled: Some(usage.throttled),
-            involuntary_switches: seen
-                .death
-                .and_then(|death| u64::try_from(death.involuntary_switches).ok()),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            enforcement: seen.enforced.then_some(self.enforcement),
-        };
-        Ok((facts, seen.work))
-    }
-}
-
-impl Seen {
-    /// Keeps the first fault.
-    fn fault(&mut self, error: SandboxError) {
-        self.fault.get_or_insert(error);
     }
 }

@@ -20,7 +20,7 @@ use crate::lockdown::landlock::Handled;
 use crate::lockdown::seccomp::Filters;
 use crate::mutation::{Part, keeps};
 use crate::netns::{self, Networks};
-use crate::plan::{JobPlan, Network, NodeDirectory, RunKind, RunPlan};
+use crate::plan::{JobPlan, NodeDirectory, RunKind, RunPlan};
 use crate::readback::NamespaceIds;
 use crate::rootfs::{Files, JudgeFiles, open_output, output_size};
 use crate::run::{Setting, Slot};
@@ -107,7 +107,6 @@ impl<'m> Worker<'m> {
     /// Serves the agent until it closes the socket, or until the end of a job with a tree of its own, or until such a
     /// tree could not be built.
     pub(crate) fn serve(&mut self) -> Result<(), SandboxError> {
-        self.networks.ask(Network::None)?;
         loop {
             let received = match frame::receive::<ToWorker>(&self.socket) {
                 Ok(received) => received,
@@ -176,7 +175,7 @@ impl<'m> Worker<'m> {
             plan,
             &setting,
             &mut self.cgroup,
-            &mut self.networks,
+            &self.networks,
             &self.socket,
         )?;
         job.placed |= place_files;
@@ -230,7 +229,6 @@ impl<'m> Worker<'m> {
                 )
             })?;
         let files = Files::compile(&plan.files, content)?;
-        self.networks.ask(plan.network)?;
         let tree = if plan.has_own_tree() {
             Some(self.own_tree(&plan, shared.as_ref())?)
         } else {

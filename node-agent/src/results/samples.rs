@@ -26,6 +26,7 @@ pub(crate) fn facts() -> RunFacts {
         stdout_bytes: 0,
         stderr_bytes: 0,
         enforcement: None,
+        phases: evaljob_sandbox::facts::Phases::default(),
     }
 }
 

@@ -41,6 +41,7 @@ fn facts() -> RunFacts {
         stdout_bytes: 10,
         stderr_bytes: 0,
         enforcement: None,
+        phases: evaljob_sandbox::facts::Phases::default(),
     }
 }
 

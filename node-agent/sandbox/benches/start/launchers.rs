@@ -1,17 +1,45 @@
 //! The three ways to start a program that are compared: posix_spawn, the sandbox, bubblewrap.
 //!
-//! Each [`Launcher`] starts `true` once, waits for it and fails unless it ended with 0. bubblewrap gets all of its
-//! namespaces and a root of /usr, but no filter, no limits and no read-back: less than a run of the sandbox.
+//! Each [`Launcher`] starts its program once, waits for it and fails unless it ended with 0 and printed what it should.
+//! bubblewrap gets all of its namespaces and a root of /usr, but no filter, no limits and no read-back: less than a run of
+//! the sandbox.
 
 use std::error::Error;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use evaljob_sandbox::facts::Ending;
+use evaljob_sandbox::facts::{Ending, Phases};
 use evaljob_sandbox::plan::{JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile};
 use evaljob_sandbox::{Interrupt, RunIo, Slot, Spawner};
 
-const TRUE: &str = "/usr/bin/true";
+/// A program that is started.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Its name in the table.
+    pub(crate) name: &'static str,
+    argv: &'static [&'static str],
+    /// What it prints, which is read through a pipe and compared; empty: nothing is read.
+    prints: &'static str,
+}
+
+/// The first is the one whose throughput and phases are measured, too.
+pub(crate) const PROGRAMS: [Program; 3] = [
+    Program {
+        name: "true",
+        argv: &["/usr/bin/true"],
+        prints: "",
+    },
+    Program {
+        name: "echo hi",
+        argv: &["/usr/bin/echo", "hi"],
+        prints: "hi\n",
+    },
+    Program {
+        name: "python3",
+        argv: &["/usr/bin/python3", "-c", "print(1)"],
+        prints: "1\n",
+    },
+];
 
 /// Why a start failed; ends the benchmark.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -41,42 +69,57 @@ impl Way {
     }
 
     /// A launcher that shares nothing with others; `number` is its slot.
-    pub(crate) fn launcher(self, spawner: &Spawner, number: u32) -> Result<Launcher, Failure> {
+    pub(crate) fn launcher(
+        self,
+        program: &'static Program,
+        spawner: &Spawner,
+        number: u32,
+    ) -> Result<Launcher, Failure> {
+        let command = |mut command: Command, words: &[&str]| {
+            command.args(words);
+            Launcher::Command(Box::new(command), program.prints)
+        };
         Ok(match self {
-            Self::PosixSpawn => Launcher::Command(Command::new(TRUE)),
-            Self::Bubblewrap => Launcher::Command(bubblewrap()),
-            Self::Sandbox => Launcher::Sandbox(Box::new(Sandbox::new(spawner, number)?)),
+            Self::PosixSpawn => match program.argv {
+                [first, rest @ ..] => command(Command::new(first), rest),
+                [] => return Err("a program without a name".into()),
+            },
+            Self::Bubblewrap => command(bubblewrap(), program.argv),
+            Self::Sandbox => Launcher::Sandbox(Box::new(Sandbox::new(program, spawner, number)?)),
         })
     }
 }
 
 /// Starts one program at a time.
 pub(crate) enum Launcher {
-    /// By the standard library, which uses posix_spawn.
-    Command(Command),
+    /// By the standard library, which uses posix_spawn; with what it must print.
+    Command(Box<Command>, &'static str),
     /// Through a slot.
     Sandbox(Box<Sandbox>),
 }
 
 impl Launcher {
-    /// Starts `true` and waits for its end.
-    pub(crate) fn start(&mut self) -> Result<(), Failure> {
+    /// Starts the program and waits for its end; says where the time went, where that is known.
+    pub(crate) fn start(&mut self) -> Result<Option<Phases>, Failure> {
         match self {
-            Self::Command(command) => spawn(command),
-            Self::Sandbox(sandbox) => sandbox.run(),
+            Self::Command(command, prints) => spawn(command, prints).map(|()| None),
+            Self::Sandbox(sandbox) => sandbox.run().map(Some),
         }
     }
 }
 
-fn spawn(command: &mut Command) -> Result<(), Failure> {
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()?;
-    if status.success() {
+fn spawn(command: &mut Command, prints: &str) -> Result<(), Failure> {
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let (status, printed) = if prints.is_empty() {
+        (command.stdout(Stdio::null()).status()?, Vec::new())
+    } else {
+        let output = command.stdout(Stdio::piped()).output()?;
+        (output.status, output.stdout)
+    };
+    if status.success() && printed == prints.as_bytes() {
         Ok(())
     } else {
-        Err(format!("{command:?}: {status}").into())
+        Err(format!("{command:?}: {status}, {printed:?}").into())
     }
 }
 
@@ -88,7 +131,7 @@ fn bubblewrap() -> Command {
         .args(["--symlink", "usr/bin", "/bin"])
         .args(["--symlink", "usr/lib", "/lib"])
         .args(["--symlink", "usr/lib64", "/lib64"])
-        .args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", TRUE]);
+        .args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
     command
 }
 
@@ -96,11 +139,12 @@ fn bubblewrap() -> Command {
 pub(crate) struct Sandbox {
     slot: Slot,
     plan: RunPlan,
+    prints: &'static str,
     interrupt: Interrupt,
 }
 
 impl Sandbox {
-    fn new(spawner: &Spawner, number: u32) -> Result<Self, Failure> {
+    fn new(program: &Program, spawner: &Spawner, number: u32) -> Result<Self, Failure> {
         let mut slot = spawner.slot(number);
         let job = JobPlan {
             workspace: 64 << 20,
@@ -110,29 +154,33 @@ impl Sandbox {
         slot.begin(&job, &[])?;
         Ok(Self {
             slot,
-            plan: plan(),
+            plan: plan(program.argv),
+            prints: program.prints,
             interrupt: Interrupt::new()?,
         })
     }
 
-    fn run(&mut self) -> Result<(), Failure> {
+    fn run(&mut self) -> Result<Phases, Failure> {
+        let mut printed = Vec::new();
         let io = RunIo {
             stdin: &[],
-            stdout: &mut |_| (),
+            stdout: &mut |bytes| printed.extend_from_slice(bytes),
             stderr: &mut |_| (),
             interrupt: &self.interrupt,
         };
-        match self.slot.run(&self.plan, io)?.ending {
-            Ending::Exited(0) => Ok(()),
-            other => Err(format!("{other:?}").into()),
+        let facts = self.slot.run(&self.plan, io)?;
+        if facts.ending == Ending::Exited(0) && printed == self.prints.as_bytes() {
+            Ok(facts.phases)
+        } else {
+            Err(format!("{:?}, {printed:?}", facts.ending).into())
         }
     }
 }
 
-fn plan() -> RunPlan {
+fn plan(argv: &[&str]) -> RunPlan {
     RunPlan {
         kind: RunKind::Test,
-        argv: vec![TRUE.into()],
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         env: vec![
             "PATH=/usr/bin:/bin".into(),
             "HOME=/home".into(),
