@@ -1,8 +1,8 @@
 //! Network namespaces made ahead: a helper process of each kind keeps a stock of them, a run uses one once.
 //!
-//! Making one costs more than the rest of the namespaces together, and waits in the kernel while the former ones are taken
-//! apart, some milliseconds; therefore it happens beside the runs, several ahead. The stock lies in the socket that all
-//! workers share with a helper: one request, one descriptor, and any serves any worker.
+//! Making one costs more than the rest of the namespaces together; therefore it happens beside the runs, several ahead, and
+//! on another CPU than that on which a run is being started. The stock lies in the socket that all workers share with a
+//! helper: one request, one descriptor, and any serves any worker, so that nothing is left of a worker that dies.
 //!
 //! Those for no network are owned by the initial user namespace, where no job has a right; their loopback device stays
 //! down. Those with a loopback device are made by a child in a user namespace of its own, which is thrown away with
@@ -26,8 +26,7 @@ use crate::error::{Context, Layer, SandboxError};
 use crate::plan::Network;
 use crate::sys::{self, Death, Forked};
 
-/// Namespaces without network ahead of the runs, for each slot. Fewer than a kernel takes apart at a time are used up while
-/// it does that.
+/// Namespaces without network ahead of the runs, for each slot: a burst of short runs does not wait for them.
 const AHEAD: u32 = 4;
 /// Most of one kind, so that all of them fit into a socket.
 const MOST: u32 = 64;

@@ -1,6 +1,6 @@
 //! Everything of a world that a run could leave behind, counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub(crate) struct Count {
     descriptors: Vec<usize>,
     mounts: Vec<usize>,
     networks: usize,
+    /// Descriptors that lie in sockets, received by nobody: the stock of network namespaces.
+    pub(crate) in_flight: u32,
     cgroups: usize,
 }
 
@@ -25,9 +27,11 @@ pub(crate) fn count(ground: &Ground) -> Count {
         descriptors: Vec::new(),
         mounts: Vec::new(),
         networks: 0,
+        in_flight: 0,
         cgroups: 0,
     };
     let mut networks = BTreeSet::new();
+    let mut in_flight = BTreeMap::new();
     for process in processes() {
         let Ok(entries) = fs::read_dir(process.join("fd")) else {
             continue;
@@ -42,6 +46,7 @@ pub(crate) fn count(ground: &Ground) -> Count {
         let is_network = |path: &&PathBuf| path.to_string_lossy().starts_with("net:");
         networks.extend(targets.iter().filter(is_network).cloned());
         networks.extend(fs::read_link(process.join("ns/net")));
+        in_flight.extend(sockets(&process));
         seen.processes += 1;
         seen.descriptors.push(targets.len());
         let mounts = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
@@ -50,12 +55,30 @@ pub(crate) fn count(ground: &Ground) -> Count {
     seen.descriptors.sort_unstable();
     seen.mounts.sort_unstable();
     seen.networks = networks.len();
+    seen.in_flight = in_flight.values().sum();
     seen.cgroups = ground
         .below()
         .iter()
         .map(|directory| below(directory))
         .sum();
     seen
+}
+
+/// Unix sockets of a process by their inodes, and how many descriptors wait in each (`scm_fds` of proc_pid_fdinfo(5)).
+fn sockets(process: &Path) -> Vec<(u64, u32)> {
+    let entries = fs::read_dir(process.join("fdinfo"));
+    let texts = entries.into_iter().flatten().flatten();
+    let texts = texts.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    let field = |text: &str, name| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned())
+    };
+    texts
+        .filter_map(|text| {
+            let waiting = field(&text, "scm_fds:")?.parse().ok()?;
+            Some((field(&text, "ino:")?.parse().ok()?, waiting))
+        })
+        .collect()
 }
 
 fn below(directory: &Path) -> usize {

@@ -85,6 +85,10 @@ pub(crate) fn be_counting() {
     every_kind(&mut slot);
     every_kind(&mut slot);
     let before = census::settled(&ground);
+    assert!(
+        before.in_flight > 0,
+        "no stock of network namespaces is seen"
+    );
     for _ in 0..25 {
         every_kind(&mut slot);
     }
