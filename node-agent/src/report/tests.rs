@@ -4,24 +4,11 @@ mod size;
 
 use std::time::Duration;
 
-use evaljob_crds::job::{Checker, Job, Limits, Network, OnFailure, Profile, Step, Test, Work};
+use evaljob_crds::job::{Checker, Job, Network, OnFailure, Profile, Step, Test, Work};
 use evaljob_crds::status::VerdictClass;
 
 use super::*;
-use crate::results::samples::record;
-
-const LIMITS: Limits = Limits {
-    cpu_time: Duration::from_millis(2000),
-    wall_time: Duration::from_millis(5000),
-    cpus: 1,
-    memory: 256 << 20,
-    processes: 64,
-    open_files: 1024,
-    file_size: 64 << 20,
-    workspace: 64 << 20,
-    stack: 8 << 20,
-    output: 16 << 20,
-};
+use crate::results::samples::{LIMITS, record};
 
 fn job(steps: Vec<Step>, work: Work) -> Job {
     Job {

@@ -2,12 +2,27 @@
 
 use std::time::Duration;
 
+use evaljob_crds::job::Limits;
 use evaljob_crds::status::Verdict;
 use evaljob_sandbox::facts::{Ending, RunFacts};
 
 use super::RunRecord;
 use crate::stream::{Captured, Recorder};
 use crate::verdict::Judged;
+
+/// The limits of a test run.
+pub(crate) const LIMITS: Limits = Limits {
+    cpu_time: Duration::from_millis(2000),
+    wall_time: Duration::from_millis(5000),
+    cpus: 1,
+    memory: 256 << 20,
+    processes: 64,
+    open_files: 1024,
+    file_size: 64 << 20,
+    workspace: 64 << 20,
+    stack: 8 << 20,
+    output: 65536,
+};
 
 /// A run with a figure of each kind.
 pub(crate) fn facts() -> RunFacts {

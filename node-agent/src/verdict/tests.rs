@@ -8,21 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checker::Comparison;
+use crate::results::samples::LIMITS;
 use crate::stream::Recorder;
 use evaljob_crds::job::Checker;
-
-const LIMITS: Limits = Limits {
-    cpu_time: Duration::from_millis(2000),
-    wall_time: Duration::from_millis(5000),
-    cpus: 1,
-    memory: 256 << 20,
-    processes: 64,
-    open_files: 1024,
-    file_size: 64 << 20,
-    workspace: 64 << 20,
-    stack: 8 << 20,
-    output: 65536,
-};
 
 /// A run that did nothing wrong.
 fn facts() -> RunFacts {

@@ -10,4 +10,5 @@ mod cordons;
 mod deaths;
 mod scenes;
 mod schema;
+mod stops;
 mod world;

@@ -26,16 +26,7 @@ pub(super) fn given_up_run_is_killed() {
 pub(super) fn slot_is_taken_again() {
     let ground = Ground::new();
     let cgroups = ground.cgroups();
-    let worker = forked::fork(|| {
-        let mut slot = runs::slot(&cgroups);
-        let mut run = slot
-            .begin_run(RunKind::Test, &limits(32 * MIB, 8))
-            .expect("begin");
-        runs::birth(&mut run, load::sleep_for_ever);
-        // Dies as by SIGKILL: nothing is dropped.
-        std::process::abort();
-    });
-    forked::wait(worker);
+    runs::die_in_a_run(&cgroups);
     let cell = only_child(ground.directory("pids")).join("slot-0/runs");
     assert_eq!(pids_in(&cell).len(), 1, "the run outlives its worker here");
     let mut slot = runs::slot(&cgroups);

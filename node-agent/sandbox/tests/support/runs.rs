@@ -38,6 +38,19 @@ pub(crate) fn slot(cgroups: &Cgroups) -> SlotCgroup {
     slot
 }
 
+/// Another worker of the slot, which begins a run and dies as by SIGKILL: nothing is dropped.
+pub(crate) fn die_in_a_run(cgroups: &Cgroups) {
+    let worker = forked::fork(|| {
+        let mut slot = slot(cgroups);
+        let mut run = slot
+            .begin_run(RunKind::Test, &limits(32 * MIB, 8))
+            .expect("begin");
+        birth(&mut run, load::sleep_for_ever);
+        std::process::abort();
+    });
+    forked::wait(worker);
+}
+
 /// Starts `body` as the first process of a run, the way a worker starts init; says go when it is in its cgroup.
 pub(crate) fn birth(run: &mut RunCgroup<'_>, body: impl FnOnce()) -> Pid {
     let (ready, tell_ready) = rustix::pipe::pipe().expect("pipe");

@@ -15,8 +15,6 @@ pub(crate) struct Count {
     descriptors: Vec<usize>,
     mounts: Vec<usize>,
     networks: usize,
-    /// Descriptors that lie in sockets, received by nobody: the stock of network namespaces.
-    pub(crate) in_flight: u32,
     cgroups: usize,
 }
 
@@ -27,11 +25,9 @@ pub(crate) fn count(ground: &Ground) -> Count {
         descriptors: Vec::new(),
         mounts: Vec::new(),
         networks: 0,
-        in_flight: 0,
         cgroups: 0,
     };
     let mut networks = BTreeSet::new();
-    let mut in_flight = BTreeMap::new();
     for process in processes() {
         let Ok(entries) = fs::read_dir(process.join("fd")) else {
             continue;
@@ -46,7 +42,6 @@ pub(crate) fn count(ground: &Ground) -> Count {
         let is_network = |path: &&PathBuf| path.to_string_lossy().starts_with("net:");
         networks.extend(targets.iter().filter(is_network).cloned());
         networks.extend(fs::read_link(process.join("ns/net")));
-        in_flight.extend(sockets(&process));
         seen.processes += 1;
         seen.descriptors.push(targets.len());
         let mounts = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
@@ -55,13 +50,18 @@ pub(crate) fn count(ground: &Ground) -> Count {
     seen.descriptors.sort_unstable();
     seen.mounts.sort_unstable();
     seen.networks = networks.len();
-    seen.in_flight = in_flight.values().sum();
     seen.cgroups = ground
         .below()
         .iter()
         .map(|directory| below(directory))
         .sum();
     seen
+}
+
+/// Descriptors that lie in sockets, received by nobody: the stock of network namespaces, which no process has among its own.
+pub(crate) fn in_flight() -> u32 {
+    let sockets: BTreeMap<u64, u32> = processes().iter().flat_map(|at| sockets(at)).collect();
+    sockets.values().sum()
 }
 
 /// Unix sockets of a process by their inodes, and how many descriptors wait in each (`scm_fds` of proc_pid_fdinfo(5)).

@@ -102,16 +102,7 @@ pub(super) fn run_outside_a_job() {
 pub(super) fn slot_is_taken_again() {
     let ground = Ground::enter();
     let cgroups = ground.cgroups();
-    let worker = forked::fork(|| {
-        let mut slot = runs::slot(&cgroups);
-        let mut run = slot
-            .begin_run(RunKind::Test, &limits(32 * MIB, 8))
-            .expect("begin");
-        runs::birth(&mut run, load::sleep_for_ever);
-        // Dies as by SIGKILL: nothing is dropped.
-        std::process::abort();
-    });
-    forked::wait(worker);
+    runs::die_in_a_run(&cgroups);
     assert_eq!(
         pids_in(&ground.leaf()).len(),
         1,
