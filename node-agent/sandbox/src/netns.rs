@@ -19,7 +19,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use rustix::thread::{CpuSet, UnshareFlags};
 
 use crate::error::{Context, Layer, SandboxError};
@@ -45,12 +45,15 @@ struct Supply {
 }
 
 impl Networks {
-    /// Starts the helpers. `proc` is the machine's /proc.
-    pub(crate) fn start(proc: BorrowedFd<'_>, slots: u32) -> Result<Self, SandboxError> {
-        Ok(Self {
-            none: Supply::start(proc, make_empty, slots.saturating_mul(AHEAD).min(MOST))?,
-            loopback: Supply::start(proc, make_with_loopback, 1)?,
-        })
+    /// Starts the helpers, children of this process that it must end. `proc` is the machine's /proc.
+    pub(crate) fn start(
+        proc: BorrowedFd<'_>,
+        slots: u32,
+    ) -> Result<(Self, [Pid; 2]), SandboxError> {
+        let ahead = slots.saturating_mul(AHEAD).min(MOST);
+        let (none, of_none) = Supply::start(proc, make_empty, ahead)?;
+        let (loopback, of_loopback) = Supply::start(proc, make_with_loopback, 1)?;
+        Ok((Self { none, loopback }, [of_none, of_loopback]))
     }
 
     /// A worker's own handles on the shared sockets.
@@ -74,7 +77,7 @@ impl Networks {
 type Make = fn(&OwnedFd, BorrowedFd<'_>) -> Result<(), Errno>;
 
 impl Supply {
-    fn start(proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<Self, SandboxError> {
+    fn start(proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<(Self, Pid), SandboxError> {
         let (ours, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -87,7 +90,11 @@ impl Supply {
                 drop(ours);
                 sys::exit(i32::from(serve(&theirs, proc, make, ahead).is_err()));
             }
-            Forked::Parent { .. } => Ok(Self { socket: ours }),
+            Forked::Parent { pid, .. } => {
+                let helper = Pid::from_raw(pid)
+                    .ok_or_else(|| SandboxError::new(Layer::Network, "the helper has no pid"))?;
+                Ok((Self { socket: ours }, helper))
+            }
         }
     }
 

@@ -83,7 +83,8 @@ struct Spawner {
     cgroups: Cgroups,
     networks: Networks,
     slots: u32,
-    workers: Vec<Pid>,
+    /// Workers, and the helpers of the network.
+    children: Vec<Pid>,
 }
 
 /// `ours`: the processes of the agent beside this one.
@@ -124,7 +125,7 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         program: program.as_fd(),
     };
     let tree = tree::build(&source, &image, &JobPlan::default(), 0)?;
-    let networks = Networks::start(proc.as_fd(), plan.slots)?;
+    let (networks, helpers) = Networks::start(proc.as_fd(), plan.slots)?;
     let facts = HostFacts {
         landlock_abi: abi,
         cgroup: cgroups.version(),
@@ -152,7 +153,7 @@ fn prepare(plan: &HostPlan, mut ours: Vec<Pid>) -> Result<(Spawner, HostFacts), 
         cgroups,
         networks,
         slots: plan.slots,
-        workers: Vec::new(),
+        children: helpers.into(),
     };
     Ok((spawner, facts))
 }
@@ -269,7 +270,7 @@ impl Spawner {
             Forked::Parent { pid, .. } => {
                 #[cfg(feature = "mutation")]
                 crate::mutation::forked_worker();
-                self.workers.extend(Pid::from_raw(pid));
+                self.children.extend(Pid::from_raw(pid));
                 Ok(theirs)
             }
         }
@@ -298,9 +299,9 @@ impl Spawner {
         }
     }
 
-    /// Forgets workers that have ended.
+    /// Forgets children that have ended.
     fn reap(&mut self) {
-        self.workers.retain(|pid| {
+        self.children.retain(|pid| {
             matches!(
                 rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG),
                 Ok(None)
@@ -308,9 +309,9 @@ impl Spawner {
         });
     }
 
-    /// Ends the workers, and with them their runs; removes the cgroups.
+    /// Ends the workers, and with them their runs, and the helpers; removes the cgroups.
     fn take_down(mut self) {
-        for pid in self.workers.drain(..) {
+        for pid in self.children.drain(..) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
             while let Err(Errno::INTR) = rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
             }
