@@ -52,6 +52,8 @@ parts! {
     UtsNamespace = "uts namespace",
     CgroupNamespace = "cgroup namespace",
     NetworkNamespace = "network namespace",
+    /// Of the used ones only those are used again that are as new.
+    NetworkNew = "network namespace: as new",
     /// Ids that no other slot has.
     OwnIds = "ids of the slot's own",
 

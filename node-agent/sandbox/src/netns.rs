@@ -1,41 +1,66 @@
-//! Network namespaces made ahead: a helper process of each kind keeps a stock of them, a run uses one once.
+//! Network namespaces made ahead: a helper process of each kind keeps a stock of them.
 //!
-//! Making one costs more than the rest of the namespaces together; therefore it happens beside the runs, several ahead, and
-//! on another CPU than that on which a run is being started. The stock lies in the socket that all workers share with a
-//! helper: one request, one descriptor, and any serves any worker, so that nothing is left of a worker that dies.
+//! Making and unmaking one costs more than everything else of a run. Therefore it happens beside the runs, on another
+//! CPU than that on which a run is being started, and one without network serves the next run of its slot, too, as long as
+//! the kernel's own figures say that it is as new ([`traces`]); otherwise it is thrown away. One with a loopback device is
+//! used once. The stock lies in the socket that all workers share with a helper: one request, one namespace, and any
+//! serves any worker, so that nothing is left of a worker that dies.
 //!
 //! Those for no network are owned by the initial user namespace, where no job has a right; their loopback device stays
 //! down. Those with a loopback device are made by a child in a user namespace of its own, which is thrown away with
 //! it: only there can the device be brought up without a right over the node's network, and the job, in another user
 //! namespace, has none over this one. Sources: network_namespaces(7), user_namespaces(7), netdevice(7).
 
-use std::io::{IoSlice, IoSliceMut};
+mod helper;
+mod traces;
+
+use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
+    SocketType,
 };
-use rustix::process::{Pid, Signal};
-use rustix::thread::{CpuSet, UnshareFlags};
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
 
 use crate::error::{Context, Layer, SandboxError};
-use crate::plan::Network;
-use crate::sys::{self, Death, Forked};
+use crate::mutation::{Part, keeps};
+use crate::plan;
+use crate::sys::{self, Forked};
 
-/// Namespaces without network ahead of the runs, for each slot: a burst of short runs does not wait for them.
-const AHEAD: u32 = 4;
+use helper::{Make, make_empty, make_with_loopback};
+use traces::{FIGURES, Traces};
+
+/// Namespaces without network ahead of the runs, for each slot: one whose runs leave traces does not wait for them.
+const AHEAD: u32 = 2;
 /// Most of one kind, so that all of them fit into a socket.
 const MOST: u32 = 64;
+/// Descriptors that come with a namespace, at most: itself and its figures.
+const MOST_FDS: usize = 1 + FIGURES.len();
 
-/// The workers' ends of the helpers' sockets.
+/// A network namespace for a run.
+#[derive(Debug)]
+pub(crate) struct Network {
+    namespace: OwnedFd,
+    /// How to tell whether it is as new; not for one that is used once.
+    traces: Option<Traces>,
+}
+
+impl AsFd for Network {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.namespace.as_fd()
+    }
+}
+
+/// A worker's network namespaces: its ends of the helpers' sockets, and the one it keeps.
 #[derive(Debug)]
 pub(crate) struct Networks {
     none: Supply,
     loopback: Supply,
+    kept: Option<Network>,
 }
 
 /// Namespaces of one kind.
@@ -53,7 +78,13 @@ impl Networks {
         let ahead = slots.saturating_mul(AHEAD).min(MOST);
         let (none, of_none) = Supply::start(proc, make_empty, ahead)?;
         let (loopback, of_loopback) = Supply::start(proc, make_with_loopback, 1)?;
-        Ok((Self { none, loopback }, [of_none, of_loopback]))
+        let kept = None;
+        let networks = Self {
+            none,
+            loopback,
+            kept,
+        };
+        Ok((networks, [of_none, of_loopback]))
     }
 
     /// A worker's own handles on the shared sockets.
@@ -61,20 +92,35 @@ impl Networks {
         Ok(Self {
             none: self.none.share()?,
             loopback: self.loopback.share()?,
+            kept: None,
         })
     }
 
-    /// Takes one, in whose place another is made, on another CPU than that on which the run starts.
-    pub(crate) fn take(&self, kind: Network, cpu: usize) -> Result<OwnedFd, SandboxError> {
-        match kind {
-            Network::None => self.none.take(cpu),
-            Network::Loopback => self.loopback.take(cpu),
+    /// The one that was kept, or one from the stock, in whose place another is made, on another CPU than that on which
+    /// the run starts.
+    pub(crate) fn take(
+        &mut self,
+        kind: plan::Network,
+        cpu: usize,
+    ) -> Result<Network, SandboxError> {
+        match (kind, self.kept.take()) {
+            (plan::Network::None, Some(kept)) => Ok(kept),
+            (plan::Network::None, None) => self.none.take(cpu),
+            (plan::Network::Loopback, kept) => {
+                self.kept = kept;
+                self.loopback.take(cpu)
+            }
+        }
+    }
+
+    /// Keeps one for the next run if nothing is left of the last, which is dead.
+    pub(crate) fn keep(&mut self, network: Network) {
+        let is_as_new = network.traces.as_ref().is_some_and(Traces::are_none);
+        if is_as_new || (network.traces.is_some() && !keeps(Part::NetworkNew)) {
+            self.kept = Some(network);
         }
     }
 }
-
-/// Makes a namespace and sends it; runs in the helper.
-type Make = fn(&OwnedFd, BorrowedFd<'_>) -> Result<(), Errno>;
 
 impl Supply {
     fn start(proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<(Self, Pid), SandboxError> {
@@ -88,7 +134,8 @@ impl Supply {
         match sys::fork().or_layer(Layer::Network, || "fork the helper".into())? {
             Forked::Child => {
                 drop(ours);
-                sys::exit(i32::from(serve(&theirs, proc, make, ahead).is_err()));
+                let served = helper::serve(&theirs, proc, make, ahead);
+                sys::exit(i32::from(served.is_err()));
             }
             Forked::Parent { pid, .. } => {
                 let helper = Pid::from_raw(pid)
@@ -106,7 +153,7 @@ impl Supply {
         Ok(Self { socket })
     }
 
-    fn take(&self, cpu: usize) -> Result<OwnedFd, SandboxError> {
+    fn take(&self, cpu: usize) -> Result<Network, SandboxError> {
         let avoid = u16::try_from(cpu).unwrap_or(u16::MAX).to_ne_bytes();
         rustix::net::send(&self.socket, &avoid, SendFlags::NOSIGNAL)
             .or_layer(Layer::Network, || "ask for a network namespace".into())?;
@@ -114,9 +161,9 @@ impl Supply {
     }
 }
 
-fn receive(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
+fn receive(socket: &OwnedFd) -> Result<Network, Errno> {
     let mut byte = [0; 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     loop {
         let mut into = [IoSliceMut::new(&mut byte)];
@@ -126,83 +173,16 @@ fn receive(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
             Err(errno) => return Err(errno),
         }
     }
-    let rights = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-        _ => None,
-    });
-    rights.ok_or(Errno::NODATA)
-}
-
-/// The life of a helper: ends when the last worker's end is closed.
-fn serve(socket: &OwnedFd, proc: BorrowedFd<'_>, make: Make, ahead: u32) -> Result<(), Errno> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    for _ in 0..ahead {
-        make(socket, proc)?;
-    }
-    let everywhere = rustix::thread::sched_getaffinity(None)?;
-    loop {
-        let mut avoid = [0; 2];
-        match rustix::net::recv(socket, &mut avoid, RecvFlags::empty()) {
-            Ok((0, _)) => return Ok(()),
-            Ok(_) => {
-                keep_off(everywhere, usize::from(u16::from_ne_bytes(avoid)))?;
-                make(socket, proc)?;
-            }
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Leaves a CPU to others, where there is another.
-fn keep_off(mut cpus: CpuSet, cpu: usize) -> Result<(), Errno> {
-    if cpu < CpuSet::MAX_CPU && cpus.count() > 1 {
-        cpus.unset(cpu);
-    }
-    rustix::thread::sched_setaffinity(None, &cpus)
-}
-
-fn make_empty(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
-    unshare_network()?;
-    send_own(socket, proc)
-}
-
-fn make_with_loopback(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
-    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET;
-    let flags = u64::from(flags.unsigned_abs());
-    match sys::clone3(flags, false, None)? {
-        Forked::Child => {
-            let made = sys::bring_up_loopback().and_then(|()| send_own(socket, proc));
-            sys::exit(made.map_or_else(Errno::raw_os_error, |()| 0))
-        }
-        Forked::Parent { .. } => match sys::wait_any()? {
-            Death { status: 0, .. } => Ok(()),
-            death => Err(Errno::from_raw_os_error(death.status)),
-        },
-    }
-}
-
-/// Sends the network namespace this process is in.
-fn send_own(socket: &OwnedFd, proc: BorrowedFd<'_>) -> Result<(), Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let namespace = rustix::fs::openat(proc, "self/ns/net", flags, Mode::empty())?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let fds = [namespace.as_fd()];
-    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(Errno::NOBUFS);
-    }
-    let message = [IoSlice::new(b"N")];
-    rustix::net::sendmsg(socket, &message, &mut control, SendFlags::NOSIGNAL).map(drop)
-}
-
-#[expect(
-    unsafe_code,
-    reason = "unshare can break shared-descriptor invariants; NEWNET shares none"
-)]
-fn unshare_network() -> Result<(), Errno> {
-    // SAFETY: CLONE_NEWNET changes neither the descriptor table nor the memory of this single-threaded process.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
+    let mut fds = control
+        .drain()
+        .find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        })
+        .ok_or(Errno::NODATA)?;
+    let namespace = fds.next().ok_or(Errno::NODATA)?;
+    let traces = Traces::beginning(fds.collect())?;
+    Ok(Network { namespace, traces })
 }
 
 /// Leaves the mount namespace of whoever started us.

@@ -24,7 +24,7 @@ use crate::lockdown::identity::{JOB_ID, SECUREBITS};
 use crate::lockdown::landlock::Landlock;
 use crate::lockdown::seal::FILTERS;
 use crate::mutation::{Part, keeps};
-use crate::netns::Networks;
+use crate::netns::{self, Networks};
 use crate::plan::{Crew, Network, RunPlan};
 use crate::readback::Expected;
 use crate::rootfs::{Files, JudgeFiles, RunRoot};
@@ -63,6 +63,8 @@ pub(crate) struct Outcome {
     pub(crate) facts: RunFacts,
     /// Its /work.
     pub(crate) work: Option<OwnedFd>,
+    /// The network namespace it was in.
+    pub(crate) network: netns::Network,
 }
 
 /// Our ends of what connects us with init and job.
@@ -129,7 +131,7 @@ impl<'m> Slot<'m> {
         plan: &RunPlan,
         setting: &Setting<'_>,
         cgroup: &mut SlotCgroup,
-        networks: &Networks,
+        networks: &mut Networks,
         socket: &OwnedFd,
     ) -> Result<Outcome, SandboxError> {
         let begun = Instant::now();
@@ -229,7 +231,11 @@ impl<'m> Slot<'m> {
             begun,
         };
         let (facts, work) = watch.follow()?;
-        Ok(Outcome { facts, work })
+        Ok(Outcome {
+            facts,
+            work,
+            network,
+        })
     }
 }
 

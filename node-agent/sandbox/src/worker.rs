@@ -175,12 +175,14 @@ impl<'m> Worker<'m> {
             plan,
             &setting,
             &mut self.cgroup,
-            &self.networks,
+            &mut self.networks,
             &self.socket,
         )?;
         job.placed |= place_files;
         job.work = outcome.work;
-        self.send(&FromWorker::Done(Box::new(outcome.facts)))
+        self.send(&FromWorker::Done(Box::new(outcome.facts)))?;
+        self.networks.keep(outcome.network);
+        Ok(())
     }
 
     fn collect(&mut self, paths: &[(String, u64)]) -> Result<(), SandboxError> {

@@ -224,7 +224,9 @@ pub(super) static SOCKETPAIR: Rule = only(&[
     ]),
 ]);
 
-/// No programs for the kernel to run on packets, no upper-layer protocol (TLS in the kernel) on a socket.
+/// No programs for the kernel to run on packets, no upper-layer protocol (TLS in the kernel) on a socket, no groups of
+/// multicast: the kernel speaks for them some time after whoever joined them is gone, to a network that may be another's
+/// by then. The errno is that of a machine without a network that could carry them.
 pub(super) static SETSOCKOPT: Rule = all_but(&[
     deny(
         libc::EPERM,
@@ -246,6 +248,39 @@ pub(super) static SETSOCKOPT: Rule = all_but(&[
         &[
             argument(1, Is::OneOf(&[6])),  // IPPROTO_TCP
             argument(2, Is::OneOf(&[31])), // TCP_ULP
+        ],
+    ),
+    deny(
+        libc::ENODEV,
+        &[
+            argument(1, Is::OneOf(&[0])), // IPPROTO_IP
+            argument(
+                2,
+                Is::OneOf(&[
+                    35, // IP_ADD_MEMBERSHIP
+                    39, // IP_ADD_SOURCE_MEMBERSHIP
+                    41, // IP_MSFILTER
+                    42, // MCAST_JOIN_GROUP
+                    46, // MCAST_JOIN_SOURCE_GROUP
+                    48, // MCAST_MSFILTER
+                ]),
+            ),
+        ],
+    ),
+    deny(
+        libc::ENODEV,
+        &[
+            argument(1, Is::OneOf(&[41])), // IPPROTO_IPV6
+            argument(
+                2,
+                Is::OneOf(&[
+                    20, // IPV6_ADD_MEMBERSHIP
+                    27, // IPV6_JOIN_ANYCAST
+                    42, // MCAST_JOIN_GROUP
+                    46, // MCAST_JOIN_SOURCE_GROUP
+                    48, // MCAST_MSFILTER
+                ]),
+            ),
         ],
     ),
 ]);

@@ -4,6 +4,7 @@
 mod identity;
 pub(crate) mod inherited;
 mod init;
+mod kept_network;
 mod landlock;
 mod loopback;
 mod namespaces;
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("inherited", inherited::CASES),
         ("init", init::CASES),
         ("namespaces", namespaces::CASES),
+        ("kept network", kept_network::CASES),
         ("loopback", loopback::CASES),
         ("tree", tree::CASES),
         ("peers", peers::CASES),

@@ -81,6 +81,7 @@ const ROWS: &[Row] = &[
     both("uts namespace", "uts namespace", NAMESPACES),
     both("cgroup namespace", "cgroup namespace", "a run sees its own cgroup as the root"),
     both("network namespace", "net namespace", NAMESPACES),
+    attempt("network namespace: as new", "nothing that a run leaves in its network namespace is there for the next"),
     attempt("ids of the slot's own", "ids of runs on two slots differ"),
 
     attempt("init: capabilities", INIT),

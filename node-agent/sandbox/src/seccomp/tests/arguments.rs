@@ -12,6 +12,7 @@ use crate::seccomp::{ALLOW, errno};
 
 const REFUSED: u32 = errno(EPERM);
 const NO_FAMILY: u32 = errno(EAFNOSUPPORT);
+const NO_DEVICE: u32 = errno(ENODEV);
 
 /// One call, the answer of Strict, the answer of Default.
 struct Case {
@@ -273,6 +274,20 @@ fn sockets_carry_no_programs_and_no_other_protocol() {
         default!(setsockopt(3, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF) => REFUSED),
         default!(setsockopt(3, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF) => REFUSED),
         default!(setsockopt(3, IPPROTO_TCP, TCP_ULP) => REFUSED),
+        default!(setsockopt(3, IPPROTO_IP, IP_MULTICAST_TTL) => ALLOW),
+        default!(setsockopt(3, IPPROTO_IP, IPV6_ADD_MEMBERSHIP) => ALLOW), // 20 means something else there
+        default!(setsockopt(3, IPPROTO_IPV6, IP_ADD_MEMBERSHIP) => ALLOW), // likewise 35
+        default!(setsockopt(3, IPPROTO_IP, IP_ADD_MEMBERSHIP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IP, 41) => NO_DEVICE), // IP_MSFILTER
+        default!(setsockopt(3, IPPROTO_IP, MCAST_JOIN_GROUP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IP, MCAST_MSFILTER) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IPV6, 27) => NO_DEVICE), // IPV6_JOIN_ANYCAST
+        default!(setsockopt(3, IPPROTO_IPV6, MCAST_JOIN_GROUP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP) => NO_DEVICE),
+        default!(setsockopt(3, IPPROTO_IPV6, MCAST_MSFILTER) => NO_DEVICE),
     ]);
 }
 

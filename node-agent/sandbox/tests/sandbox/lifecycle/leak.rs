@@ -14,8 +14,9 @@ use crate::harness::processes::others;
 use crate::harness::program::{Job, Program};
 use crate::harness::{Case, isolated, pool, wait};
 
-/// Network namespaces that are made ahead for one slot: four without network, one with a loopback device.
-const STOCK: u32 = 5;
+/// Descriptors of what is made ahead for one slot: two namespaces without network, with five files each that tell whether
+/// they are as new, one with a loopback device.
+const STOCK: u32 = 13;
 
 /// Role: counts, alone in its world.
 pub(crate) const LEAK: &str = "leak";
