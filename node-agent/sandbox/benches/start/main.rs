@@ -19,7 +19,7 @@ use evaljob_sandbox::Spawner;
 use evaljob_sandbox::plan::HostPlan;
 
 use launchers::{Failure, Launcher, PROGRAMS, Program, Way};
-use rows::{Row, Window};
+use rows::{PARTS, Row, Window};
 
 /// Launchers at once where throughput is measured.
 const LAUNCHERS: u32 = 2;
@@ -177,10 +177,7 @@ fn print(rows: &[Row], busy: f64) -> Result<(), Failure> {
     }
     if let [spawn, sandbox, bubblewrap, .., slow_spawn, slow, _] = rows {
         println!();
-        println!("phases of a run of {}, median µs", sandbox.program.name);
-        for (name, time) in sandbox.parts() {
-            println!("  {name:<12} {time:>7.0}");
-        }
+        phases(rows);
         println!();
         println!("{:<52} {:>9} {:>12}", "bar", "measured", "");
         let ratio = |of: fn(&Row) -> f64| of(sandbox) / of(spawn);
@@ -217,6 +214,23 @@ fn print(rows: &[Row], busy: f64) -> Result<(), Failure> {
         });
     }
     Ok(())
+}
+
+/// A line for each phase, a column for each program.
+#[expect(clippy::print_stdout, reason = "a benchmark prints")]
+fn phases(rows: &[Row]) {
+    let sandboxed: Vec<&Row> = rows.iter().filter(|row| row.way == Way::Sandbox).collect();
+    let cell = |text: &str| print!(" {text:>9}");
+    print!("{:<24}", "phases of a run, µs");
+    sandboxed.iter().for_each(|row| cell(row.program.name));
+    println!();
+    let columns: Vec<_> = sandboxed.iter().map(|row| row.parts()).collect();
+    for (at, (name, _)) in columns.iter().flatten().take(PARTS).enumerate() {
+        print!("  {name:<22}");
+        let times = columns.iter().filter_map(|parts| parts.get(at));
+        times.for_each(|(_, time)| cell(&format!("{time:.0}")));
+        println!();
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints")]

@@ -24,7 +24,7 @@ pub(crate) fn draw(rows: &[&Row], machine: &str) -> Result<String, std::fmt::Err
         let parts = if row.phases.is_empty() {
             vec![("", whole * 1e3)]
         } else {
-            row.parts()
+            row.parts().to_vec()
         };
         let plain = parts.len() == 1;
         for ((_, time), color) in parts.iter().zip(COLORS) {

@@ -6,6 +6,9 @@ use evaljob_sandbox::facts::Phases;
 
 use crate::launchers::{Program, Way};
 
+/// Phases of a run, and the agent's part.
+pub(crate) const PARTS: usize = 6;
+
 /// One way of starting one program.
 pub(crate) struct Row {
     pub(crate) program: &'static Program,
@@ -64,22 +67,25 @@ impl Row {
     }
 
     /// Median microseconds of each part, in order, and last what is left of the whole.
-    pub(crate) fn parts(&self) -> Vec<(&'static str, f64)> {
+    pub(crate) fn parts(&self) -> [(&'static str, f64); PARTS] {
         let part = |of: fn(&Phases) -> Duration| {
             let mut times: Vec<_> = self.phases.iter().map(of).collect();
             times.sort_unstable();
             let middle = times.get(times.len() / 2);
             middle.map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
         };
-        let mut parts = vec![
+        let mut parts = [
             ("prepare", part(|phases| phases.prepare)),
             ("build", part(|phases| phases.build)),
             ("read back", part(|phases| phases.read_back)),
             ("program", part(|phases| phases.program)),
             ("end", part(|phases| phases.end)),
+            ("agent", 0.0),
         ];
         let known: f64 = parts.iter().map(|(_, time)| time).sum();
-        parts.push(("agent", (self.at(50) * 1e3 - known).max(0.0)));
+        if let Some((_, agent)) = parts.last_mut() {
+            *agent = (self.at(50) * 1e3 - known).max(0.0);
+        }
         parts
     }
 }
