@@ -60,7 +60,8 @@ fn unchanged(at: &str, name: &str, required: bool) -> String {
     if required {
         return format!("({equal})");
     }
-    format!("(has({new}) == has({old}) && (!has({new}) || ({equal})))")
+    // Each field is named as seldom as can be where neither has it.
+    format!("(has({new}) ? has({old}) && ({equal}) : !has({old}))")
 }
 
 fn same_order(at: &str, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! What no writer of the status may do, whoever it is.
 //!
-//! At the root: a rule placed on `status` is not evaluated when a write leaves the status out.
+//! A write that leaves the status out is one of the schema's default, so these rules see it, too.
 
 use super::Rule;
 
@@ -8,24 +8,23 @@ pub(super) fn rules() -> Vec<Rule> {
     vec![
         Rule::new(
             "status-final",
-            &[""],
-            "!(has(oldSelf.status) && has(oldSelf.status.verdict)) || (has(self.status) && self.status == oldSelf.status)",
+            &["status"],
+            "!has(oldSelf.verdict) || self == oldSelf",
             "is final: a status with a verdict never changes",
-        )
-        .on(".status"),
+        ),
         Rule::new(
             "verdict-finished",
-            &[""],
-            "!has(self.status) || (has(self.status.verdict) ? has(self.status.conditions) && self.status.conditions.exists(c, c.type == 'Finished' && c.status == 'True' && c.reason == self.status.verdict) : !has(self.status.conditions) || !self.status.conditions.exists(c, c.type == 'Finished' && c.status == 'True'))",
+            &["status"],
+            "has(self.verdict) ? has(self.conditions) && self.conditions.exists(c, c.type == 'Finished' && c.status == 'True' && c.reason == self.verdict) : !has(self.conditions) || !self.conditions.exists(c, c.type == 'Finished' && c.status == 'True')",
             "a verdict and the condition Finished=True, with the verdict as its reason, come together",
         )
-        .on(".status.verdict"),
+        .on(".verdict"),
         Rule::new(
             "attempt-never-falls",
-            &[""],
-            "!(has(oldSelf.status) && has(oldSelf.status.attempt)) || (has(self.status) && has(self.status.attempt) && self.status.attempt >= oldSelf.status.attempt)",
+            &["status"],
+            "!has(oldSelf.attempt) || (has(self.attempt) && self.attempt >= oldSelf.attempt)",
             "never falls",
         )
-        .on(".status.attempt"),
+        .on(".attempt"),
     ]
 }
