@@ -1,7 +1,7 @@
 //! Network namespaces made ahead: a helper process of each kind keeps a stock of them.
 //!
 //! Making and unmaking one costs more than everything else of a run. Therefore it happens beside the runs, on another
-//! CPU than that on which a run is being started, and one without network serves the next run of its slot, too, as long as
+//! CPU than that on which a run is being started, and one without network serves further runs of its slot, too, as long as
 //! the kernel's own figures say that it is as new ([`traces`]); otherwise it is thrown away. One with a loopback device is
 //! used once. The stock lies in the socket that all workers share with a helper: one request, one namespace, and any
 //! serves any worker, so that nothing is left of a worker that dies.
@@ -55,11 +55,14 @@ impl AsFd for Network {
     }
 }
 
-/// A worker's network namespaces: its ends of the helpers' sockets, and the one it keeps.
+/// A worker's network namespaces: its ends of the helpers' sockets, and two without network that take turns.
 #[derive(Debug)]
 pub(crate) struct Networks {
     none: Supply,
     loopback: Supply,
+    /// That of the last run, which is dead.
+    used: Option<Network>,
+    /// As new.
     kept: Option<Network>,
 }
 
@@ -78,11 +81,11 @@ impl Networks {
         let ahead = slots.saturating_mul(AHEAD).min(MOST);
         let (none, of_none) = Supply::start(proc, make_empty, ahead)?;
         let (loopback, of_loopback) = Supply::start(proc, make_with_loopback, 1)?;
-        let kept = None;
         let networks = Self {
             none,
             loopback,
-            kept,
+            used: None,
+            kept: None,
         };
         Ok((networks, [of_none, of_loopback]))
     }
@@ -92,6 +95,7 @@ impl Networks {
         Ok(Self {
             none: self.none.share()?,
             loopback: self.loopback.share()?,
+            used: None,
             kept: None,
         })
     }
@@ -113,11 +117,22 @@ impl Networks {
         }
     }
 
-    /// Keeps one for the next run if nothing is left of the last, which is dead.
-    pub(crate) fn keep(&mut self, network: Network) {
-        let is_as_new = network.traces.as_ref().is_some_and(Traces::are_none);
-        if is_as_new || (network.traces.is_some() && !keeps(Part::NetworkNew)) {
-            self.kept = Some(network);
+    /// Takes back that of a run, which is dead, unless it is used once.
+    pub(crate) fn give_back(&mut self, network: Network) {
+        if network.traces.is_some() {
+            self.used = Some(network);
+        }
+    }
+
+    /// Looks whether anything is left of the last run in the namespace that it had, and keeps it if not. It takes longer
+    /// than taking one does, so its time is when a worker has nothing to do: while a program runs.
+    pub(crate) fn look(&mut self) {
+        let as_new = |network: &Network| {
+            let traces = network.traces.as_ref();
+            traces.is_some_and(|traces| traces.are_none() || !keeps(Part::NetworkNew))
+        };
+        if let Some(used) = self.used.take().filter(as_new) {
+            self.kept = Some(used);
         }
     }
 }

@@ -227,6 +227,7 @@ impl<'m> Slot<'m> {
             report: ends.report,
             socket: socket.as_fd(),
             cpus: &self.everywhere,
+            networks,
             cgroup,
             begun,
         };

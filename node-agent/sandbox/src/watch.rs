@@ -25,6 +25,7 @@ use crate::facts::{Breach, Enforcement, RunFacts};
 use crate::frame::{self, FrameError, ToWorker};
 use crate::init::{self, REPORT};
 use crate::mutation::{Part, keeps};
+use crate::netns::Networks;
 use crate::plan::RunPlan;
 use crate::readback::Expected;
 use crate::rootfs::{Files, is_full};
@@ -58,6 +59,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     /// Where the worker may be while the program runs.
     pub(crate) cpus: &'a CpuSet,
+    pub(crate) networks: &'a mut Networks,
     pub(crate) cgroup: RunCgroup<'a>,
     /// When the agent's order came.
     pub(crate) begun: Instant,
@@ -140,6 +142,7 @@ impl Watch<'_> {
                 ERROR => {
                     if self.read_errors(seen) {
                         let _ = epoll::delete(poll, &self.error);
+                        self.networks.look();
                     }
                 }
                 REPORTED => {

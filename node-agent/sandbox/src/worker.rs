@@ -180,9 +180,8 @@ impl<'m> Worker<'m> {
         )?;
         job.placed |= place_files;
         job.work = outcome.work;
-        self.send(&FromWorker::Done(Box::new(outcome.facts)))?;
-        self.networks.keep(outcome.network);
-        Ok(())
+        self.networks.give_back(outcome.network);
+        self.send(&FromWorker::Done(Box::new(outcome.facts)))
     }
 
     fn collect(&mut self, paths: &[(String, u64)]) -> Result<(), SandboxError> {

@@ -124,6 +124,10 @@ fn run(slots: &mut [Slot], jobs: usize) -> usize {
                         behave(slot, number);
                     }
                 }
+                // Whatever ran last, the worker then has both network namespaces that take turns.
+                for _ in 0..3 {
+                    Program::new(&["/bin/true"]).run_on(slot).passed();
+                }
             });
         }
     });
