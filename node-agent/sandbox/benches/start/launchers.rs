@@ -1,15 +1,19 @@
 //! The three ways to start a program that are compared: posix_spawn, the sandbox, bubblewrap.
 //!
 //! Each [`Launcher`] starts its program once, waits for it and fails unless it ended with 0 and printed what it should.
-//! bubblewrap gets all of its namespaces and a root of /usr, but no filter, no limits and no read-back: less than a run of
-//! the sandbox.
+//! bubblewrap gets all of its namespaces, a root of /usr and the profile of the sandbox as its filter, but no limits and no
+//! read-back: less than a run of the sandbox.
 
 use std::error::Error;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use evaljob_sandbox::facts::{Ending, Phases};
 use evaljob_sandbox::plan::{JobPlan, RunKind, RunLimits, RunPlan, SeccompProfile};
+use evaljob_sandbox::seccomp::{Arch, profile};
 use evaljob_sandbox::{Interrupt, RunIo, Slot, Spawner};
 
 /// A program that is started.
@@ -64,7 +68,7 @@ impl Way {
         match self {
             Self::PosixSpawn => "posix_spawn + wait",
             Self::Sandbox => "sandbox, one run",
-            Self::Bubblewrap => "bubblewrap",
+            Self::Bubblewrap => "bubblewrap --seccomp",
         }
     }
 
@@ -75,16 +79,16 @@ impl Way {
         spawner: &Spawner,
         number: u32,
     ) -> Result<Launcher, Failure> {
-        let command = |mut command: Command, words: &[&str]| {
+        let command = |mut command: Command, words: &[&str], input| {
             command.args(words);
-            Launcher::Command(Box::new(command), program.prints)
+            Launcher::Command(Box::new(command), program.prints, input)
         };
         Ok(match self {
             Self::PosixSpawn => match program.argv {
-                [first, rest @ ..] => command(Command::new(first), rest),
+                [first, rest @ ..] => command(Command::new(first), rest, None),
                 [] => return Err("a program without a name".into()),
             },
-            Self::Bubblewrap => command(bubblewrap(), program.argv),
+            Self::Bubblewrap => command(bubblewrap(), program.argv, Some(filter()?)),
             Self::Sandbox => Launcher::Sandbox(Box::new(Sandbox::new(program, spawner, number)?)),
         })
     }
@@ -92,8 +96,8 @@ impl Way {
 
 /// Starts one program at a time.
 pub(crate) enum Launcher {
-    /// By the standard library, which uses posix_spawn; with what it must print.
-    Command(Box<Command>, &'static str),
+    /// By the standard library, which uses posix_spawn; with what it must print and what it reads.
+    Command(Box<Command>, &'static str, Option<File>),
     /// Through a slot.
     Sandbox(Box<Sandbox>),
 }
@@ -102,14 +106,20 @@ impl Launcher {
     /// Starts the program and waits for its end; says where the time went, where that is known.
     pub(crate) fn start(&mut self) -> Result<Option<Phases>, Failure> {
         match self {
-            Self::Command(command, prints) => spawn(command, prints).map(|()| None),
+            Self::Command(command, prints, input) => {
+                command.stdin(match input {
+                    Some(file) => File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?.into(),
+                    None => Stdio::null(),
+                });
+                spawn(command, prints).map(|()| None)
+            }
             Self::Sandbox(sandbox) => sandbox.run().map(Some),
         }
     }
 }
 
 fn spawn(command: &mut Command, prints: &str) -> Result<(), Failure> {
-    command.stdin(Stdio::null()).stderr(Stdio::null());
+    command.stderr(Stdio::null());
     let (status, printed) = if prints.is_empty() {
         (command.stdout(Stdio::null()).status()?, Vec::new())
     } else {
@@ -131,8 +141,21 @@ fn bubblewrap() -> Command {
         .args(["--symlink", "usr/bin", "/bin"])
         .args(["--symlink", "usr/lib", "/lib"])
         .args(["--symlink", "usr/lib64", "/lib64"])
-        .args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
+        .args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"])
+        .args(["--seccomp", "0"]);
     command
+}
+
+/// The profile as bubblewrap reads it: instructions of eight bytes each, filter.h(7).
+fn filter() -> Result<File, Failure> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::memfd_create(c"filter", flags)?);
+    for instruction in profile(SeccompProfile::Default, Arch::native()).program() {
+        file.write_all(&instruction.code.to_ne_bytes())?;
+        file.write_all(&[instruction.jt, instruction.jf])?;
+        file.write_all(&instruction.k.to_ne_bytes())?;
+    }
+    Ok(file)
 }
 
 /// A slot with a job that has begun.

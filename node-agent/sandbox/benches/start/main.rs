@@ -207,7 +207,6 @@ fn print(rows: &[Row], busy: f64) -> Result<(), Failure> {
             python,
             |x| x <= 1.15,
         );
-        // The bar is beside one with a filter, which costs about 6 % more.
         let peer = bubblewrap.at(50) / sandbox.at(50);
         bar("p50 of bubblewrap over it, at least 1.9", peer, |x| {
             x >= 1.9
