@@ -8,7 +8,8 @@ say tar tar -cf all.tar file copy
 say extract tar -xf all.tar
 say timeout timeout 5 true
 say nice nice -n 1 true
-say setsid setsid --wait true
+# By its path: some shells have a setsid of their own, which knows no --wait.
+say setsid /usr/bin/setsid --wait true
 say mkfifo mkfifo fifo
 say chmod chmod 600 file
 say python python3 -S -c '
