@@ -191,6 +191,9 @@ pub fn all_rules() -> Vec<Rule> {
 pub fn schema_with(rules: &[Rule]) -> Value {
     let mut status = structural::schema_of::<EvalJobStatus>();
     status["default"] = default_status();
+    // It has one writer, which replaces all of it. Otherwise managedFields would name each field of it once more, in every
+    // object, and the API server would compare them one by one at every write.
+    status["x-kubernetes-map-type"] = json!("atomic");
     let mut schema = json!({
         "type": "object",
         "description": "One run of one untrusted program, locked down, limited and judged.",

@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_write_for_another_uid_is_refused,
         the_main_resource_does_not_write_a_status,
         an_annotation_does_not_refuse_a_result,
+        managed_fields_name_the_status_as_a_whole,
     ]
 }
 
@@ -164,6 +165,23 @@ async fn an_annotation_does_not_refuse_a_result(case: Case) -> Result<()> {
     assert_eq!(
         done.annotations().get("note").map(String::as_str),
         Some("changed meanwhile")
+    );
+    Ok(())
+}
+
+async fn managed_fields_name_the_status_as_a_whole(case: Case) -> Result<()> {
+    let job = case.create("a", json!({"command": ["true"]})).await?;
+    case.write_status(&job, accepted()).await?;
+    let job = case.jobs().get("a").await?;
+    let entries = job.metadata.managed_fields.context("no managedFields")?;
+    let status = entries
+        .into_iter()
+        .find(|entry| entry.subresource.as_deref() == Some("status"));
+    let fields = status.and_then(|entry| entry.fields_v1);
+    assert_eq!(
+        fields.context("no fields")?.0,
+        json!({"f:status": {}}),
+        "1,000 tests would have their names there again"
     );
     Ok(())
 }
