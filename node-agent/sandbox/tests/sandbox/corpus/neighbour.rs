@@ -45,8 +45,11 @@ pub(crate) fn be_beside() {
     let ground = Ground::enter(&format!("corpus-{index}"));
     let spawner = Spawner::start(pool::host(2)).unwrap_or_else(|error| panic!("{error}"));
     let (mut one, mut two) = (spawner.slot(0), spawner.slot(1));
-    canary(&mut one);
-    canary(&mut two);
+    // Twice: then each worker has both network namespaces that take turns.
+    for _ in 0..2 {
+        canary(&mut one);
+        canary(&mut two);
+    }
     let before = census::settled(&ground);
     attacked(&attack, &mut one, &mut two);
     wait::until("everything is as before", || {
