@@ -26,7 +26,7 @@ use crate::loader::Loader;
 use crate::metrics::{Health, Metrics, Pages};
 use crate::options::Options;
 use crate::schema;
-use crate::status_writer::StatusWriter;
+use crate::status_writer::{StatusWriter, UnderWay};
 use crate::tls::{Certificate, Source, TlsError};
 use crate::ttl::{self, Keeper};
 use crate::warnings::{self, Places};
@@ -70,6 +70,7 @@ struct Wiring {
     may_write: watch::Sender<bool>,
     enlist: watch::Receiver<Option<Former>>,
     unstored: watch::Receiver<usize>,
+    under_way: UnderWay,
     keeper: (Keeper, mpsc::UnboundedReceiver<ttl::Note>),
 }
 
@@ -137,15 +138,18 @@ pub async fn run(
     wiring.role.send_replace(Role::Follower(None));
     // No more jobs are sent; results still go out.
     let _ = wiring.events.send(Event::Fenced).await;
+    let by = tokio::time::Instant::now() + options.flush;
     let mut unstored = wiring.unstored;
-    if tokio::time::timeout(options.flush, unstored.wait_for(|count| *count == 0))
-        .await
-        .is_err()
-    {
+    let stored = unstored.wait_for(|count| *count == 0);
+    if tokio::time::timeout_at(by, stored).await.is_err() {
         tracing::warn!("some verdicts are not stored; their agents keep them for the next leader");
     }
     wiring.may_write.send_replace(false);
-    leader.release().await;
+    // Another may lead only when no write of ours is under way; otherwise it waits until the Lease is old.
+    let ended = wiring.under_way.ended();
+    if tokio::time::timeout_at(by, ended).await.is_ok() {
+        leader.release().await;
+    }
     Ok(())
 }
 
@@ -195,6 +199,7 @@ async fn start(
         seconds,
         clock.clone(),
     );
+    let under_way = status_writer.under_way();
     parts.spawn(endless(status_writer.run(orders)));
     parts.spawn(endless(
         Loader::new(client.clone(), events.clone()).run(loads),
@@ -238,6 +243,7 @@ async fn start(
         may_write,
         enlist: enlisted,
         unstored: unstoreds,
+        under_way,
         keeper: (keeper, notes),
     })
 }

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::names::{JobKey, Uid};
 
 /// Requests under way: enough to fill an API server, few enough to share it.
-const CONCURRENCY: usize = 32;
+const CONCURRENCY: u32 = 32;
 /// A request without an answer for this long is given up and made again.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Name under which managedFields show the writes.
@@ -39,6 +39,17 @@ pub enum Order {
     Read(Uid, JobKey, u64),
 }
 
+/// The requests under way.
+#[derive(Debug, Clone)]
+pub struct UnderWay(Arc<Semaphore>);
+
+impl UnderWay {
+    /// Waits until none is. Where `may_write` was taken back before, none begins any more, and another may lead.
+    pub async fn ended(&self) {
+        let _all = self.0.acquire_many(CONCURRENCY).await;
+    }
+}
+
 /// The writer's shell.
 #[derive(Clone)]
 pub struct StatusWriter {
@@ -46,6 +57,7 @@ pub struct StatusWriter {
     events: mpsc::Sender<Event>,
     /// Whether the Lease is fresh enough to write.
     may_write: watch::Receiver<bool>,
+    permits: Arc<Semaphore>,
     metrics: Metrics,
     seconds: Histogram,
     clock: Clock,
@@ -72,22 +84,34 @@ impl StatusWriter {
             client,
             events,
             may_write,
+            permits: Arc::new(Semaphore::new(usize::try_from(CONCURRENCY).unwrap_or(1))),
             metrics,
             seconds,
             clock,
         }
     }
 
+    /// To wait for what is under way.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        UnderWay(self.permits.clone())
+    }
+
     /// Carries out orders until their sender is gone.
     pub async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
-        let permits = Arc::new(Semaphore::new(CONCURRENCY));
         while let Some(order) = orders.recv().await {
-            let Ok(permit) = permits.clone().acquire_owned().await else {
-                return;
+            let permit = loop {
+                if self.may_write.wait_for(|may| *may).await.is_err() {
+                    return;
+                }
+                let Ok(permit) = self.permits.clone().acquire_owned().await else {
+                    return;
+                };
+                // It may have been taken back while this waited for its turn.
+                if *self.may_write.borrow() {
+                    break permit;
+                }
             };
-            if self.may_write.wait_for(|may| *may).await.is_err() {
-                return;
-            }
             let writer = self.clone();
             tokio::spawn(async move {
                 let event = match order {

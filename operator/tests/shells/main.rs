@@ -9,5 +9,6 @@
 mod lease;
 mod loader;
 mod mock;
+mod status_writer;
 mod streams;
 mod ttl;
