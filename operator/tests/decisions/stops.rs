@@ -206,17 +206,22 @@ fn a_deleted_job_is_killed_and_another_of_its_name_is_another_job() {
     verdict(&world, &again, "Accepted", Some(1), Some(0));
 }
 
+/// A listing as a watch makes one anew, with what it knew of a job before.
+fn listed_again(world: &mut World, old: JobFacts) {
+    world.inject(Event::JobsRelist);
+    world.inject(Event::JobListed(Box::new(old)));
+    world.inject(Event::JobsListed);
+    world.settle();
+    world.start_all();
+}
+
 #[test]
 fn a_finished_job_in_an_old_listing_is_not_run_again() {
     let mut world = running_world();
     let uid = started(&mut world);
     let old = world.listed(&uid);
     finish(&mut world);
-    world.inject(Event::JobsRelist);
-    world.inject(Event::JobListed(Box::new(old)));
-    world.inject(Event::JobsListed);
-    world.settle();
-    world.start_all();
+    listed_again(&mut world, old);
     assert_eq!(world.executed(), 1);
     assert_eq!(world.writes_of(&uid), ["Final"]);
 }
@@ -230,11 +235,7 @@ fn a_finished_job_is_not_run_again_however_late_the_watch_is() {
     world.watches(false);
     finish(&mut world);
     world.play(Move::TimePasses(600_000));
-    world.inject(Event::JobsRelist);
-    world.inject(Event::JobListed(Box::new(old)));
-    world.inject(Event::JobsListed);
-    world.settle();
-    world.start_all();
+    listed_again(&mut world, old);
     assert_eq!(world.executed(), 1);
     world.watches(true);
     world.settle();
