@@ -3,23 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use evaljob_e2e::audit::Audit;
 use evaljob_e2e::barrier::Barrier;
+use evaljob_e2e::cluster::SYSTEM_NAMESPACE;
 use evaljob_e2e::installation::Installation;
 use evaljob_e2e::suite::on_own_cluster;
 use evaljob_e2e::wait::{self, Seen};
 use evaljob_e2e::{Case, trials_alone};
 use futures::{StreamExt, TryStreamExt};
-use kube::ResourceExt;
-use kube::api::ListParams;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ListParams, PostParams};
+use kube::{Api, ResourceExt};
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 pub(crate) fn tests() -> Vec<Trial> {
     on_own_cluster(trials_alone![
         queued_jobs_outlive_five_restarts_and_finished_ones_are_left_alone,
         a_hundred_runs_outlive_a_killed_operator,
+        a_leader_that_ends_keeps_its_lease_until_its_verdicts_are_stored,
     ])
 }
 
@@ -27,6 +33,9 @@ pub(crate) fn tests() -> Vec<Trial> {
 const PATIENCE: Duration = Duration::from_secs(120);
 const QUEUED: usize = 200;
 const RUNNING: usize = 100;
+/// The operator's Lease, and the role that lets it write statuses.
+const LEASE: &str = "evaljob-operator";
+const ROLE: &str = "evaljob-operator";
 
 async fn queued_jobs_outlive_five_restarts_and_finished_ones_are_left_alone(
     case: Case,
@@ -126,6 +135,74 @@ async fn a_hundred_runs_outlive_a_killed_operator(case: Case) -> Result<()> {
     }
     written(&case, &audit, 2 * RUNNING).await?;
     each_written(&case, &audit, 2)
+}
+
+/// The operator may not store a verdict when it is told to end. It asks again for several times the life of its Lease, which
+/// nobody else can take meanwhile; once it may, it stores the verdict, gives the Lease back and ends.
+async fn a_leader_that_ends_keeps_its_lease_until_its_verdicts_are_stored(
+    case: Case,
+) -> Result<()> {
+    let mut installation = Installation::start_shared(&case, &["--flush=120s"]).await?;
+    let _agent = installation
+        .agent(&format!("{}-n1", case.namespace()), 1)
+        .await?;
+    let leases = Api::<Lease>::namespaced(case.client(), SYSTEM_NAMESPACE);
+    let roles = Api::<ClusterRole>::all(case.client());
+    let role = roles.get(ROLE).await?;
+    let mut without = role.clone();
+    let rules = without.rules.get_or_insert_default();
+    let writes = |rule: &PolicyRule| {
+        let resources = rule.resources.iter().flatten();
+        resources.into_iter().any(|name| name == "evaljobs/status")
+    };
+    ensure!(
+        rules.iter().any(writes),
+        "no rule for statuses in {rules:?}"
+    );
+    rules.retain(|rule| !writes(rule));
+    roles
+        .replace(ROLE, &PostParams::default(), &without)
+        .await?;
+    case.create("late", json!({"command": ["true"]})).await?;
+    wait::until("a write to be refused", PATIENCE, || async {
+        let page = installation.metrics().await?;
+        let refused = page.lines().any(|line| {
+            line.starts_with("evaljob_operator_status_writes_total")
+                && line.contains(r#"kind="final""#)
+                && line.contains(r#"outcome="unavailable""#)
+        });
+        Ok(Seen::some(refused.then_some(()), page))
+    })
+    .await?;
+    let leader = leases.get(LEASE).await?.spec.unwrap_or_default();
+    installation.operator().signal(Signal::TERM)?;
+    let told = Timestamp::now();
+    wait::until("the Lease to be renewed for long", PATIENCE, || async {
+        let lease = leases.get(LEASE).await?.spec.unwrap_or_default();
+        ensure!(
+            lease.holder_identity == leader.holder_identity
+                && lease.lease_transitions == leader.lease_transitions,
+            "given away: {lease:?}"
+        );
+        let renewed = lease.renew_time.context("no time of renewal")?.0;
+        let kept = renewed.duration_since(told).as_secs();
+        Ok(
+            if kept > 2 * i64::from(lease.lease_duration_seconds.unwrap_or(0)) {
+                Seen::Yes(())
+            } else {
+                Seen::NotYet(format!("renewed {kept} s after the end was asked for"))
+            },
+        )
+    })
+    .await?;
+    let mut again = roles.get(ROLE).await?;
+    again.rules = role.rules;
+    roles.replace(ROLE, &PostParams::default(), &again).await?;
+    case.verdict("late", PATIENCE).await?;
+    installation.operator().terminate(PATIENCE).await?;
+    let given_back = leases.get(LEASE).await?.spec.unwrap_or_default();
+    assert_eq!(given_back.holder_identity.as_deref(), Some(""));
+    Ok(())
 }
 
 /// Creates jobs, some at a time.

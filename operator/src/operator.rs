@@ -71,8 +71,10 @@ struct Wiring {
     enlist: watch::Receiver<Option<Former>>,
     unstored: watch::Receiver<usize>,
     under_way: UnderWay,
-    keeper: (Keeper, mpsc::UnboundedReceiver<ttl::Note>),
 }
+
+/// The keeper of finished jobs, which only a leader runs, and what it is told.
+type Keeping = (Keeper, mpsc::UnboundedReceiver<ttl::Note>);
 
 /// Runs until `shutdown` is ready or something is lost.
 ///
@@ -88,7 +90,7 @@ pub async fn run(
     let mut parts = JoinSet::new();
     let metrics = Metrics::default();
     let mut shutdown = std::pin::pin!(shutdown);
-    let wiring = tokio::select! {
+    let (wiring, (keeper, notes)) = tokio::select! {
         wiring = start(&options, &client, &clock, &metrics, &mut parts) => wiring?,
         () = &mut shutdown => return Ok(()),
     };
@@ -118,7 +120,6 @@ pub async fn run(
     metrics.leader.set(1);
     wiring.may_write.send_replace(true);
     wiring.role.send_replace(Role::Leader);
-    let (keeper, notes) = wiring.keeper;
     parts.spawn(endless(keeper.run(notes)));
     let (schema, schemas) = watch::channel(None);
     parts.spawn(endless(schema::follow(client.clone(), schema)));
@@ -126,7 +127,7 @@ pub async fn run(
     let watch = controller::jobs(client, longest, schemas, wiring.events.clone());
     parts.spawn(endless(watch));
     tokio::select! {
-        lost = leader.keep(wiring.enlist, &wiring.events, &wiring.may_write) => {
+        lost = leader.keep(wiring.enlist.clone(), &wiring.events, &wiring.may_write) => {
             // Nothing may be written from here on: the next leader may have begun.
             wiring.may_write.send_replace(false);
             return Err(OperatorError::Lease(lost));
@@ -134,20 +135,37 @@ pub async fn run(
         ended = parts.join_next() => return part_ended(ended),
         () = &mut shutdown => {}
     }
+    finish(leader, wiring, &options).await
+}
+
+/// Ends in order: no more jobs are sent, what has arrived is stored, and the Lease is given back.
+async fn finish(
+    mut leader: Leader,
+    mut wiring: Wiring,
+    options: &Options,
+) -> Result<(), OperatorError> {
     tracing::info!("shutting down: storing what has arrived");
     wiring.role.send_replace(Role::Follower(None));
     // No more jobs are sent; results still go out.
     let _ = wiring.events.send(Event::Fenced).await;
-    let by = tokio::time::Instant::now() + options.flush;
-    let mut unstored = wiring.unstored;
-    let stored = unstored.wait_for(|count| *count == 0);
-    if tokio::time::timeout_at(by, stored).await.is_err() {
-        tracing::warn!("some verdicts are not stored; their agents keep them for the next leader");
+    let stored = wiring.unstored.wait_for(|count| *count == 0);
+    // The Lease is kept meanwhile. What it says of the fence goes nowhere: jobs are not to be sent again.
+    let (nowhere, _) = mpsc::channel(1);
+    tokio::select! {
+        lost = leader.keep(wiring.enlist, &nowhere, &wiring.may_write) => {
+            wiring.may_write.send_replace(false);
+            return Err(OperatorError::Lease(lost));
+        }
+        outcome = tokio::time::timeout(options.flush, stored) => if outcome.is_err() {
+            tracing::warn!("some verdicts are not stored; their agents keep them for the next leader");
+        }
     }
     wiring.may_write.send_replace(false);
-    // Another may lead only when no write of ours is under way; otherwise it waits until the Lease is old.
+    // Another may lead only when no write of ours is under way; otherwise it waits until the Lease is old. The fence left as
+    // much time to what had begun before it.
     let ended = wiring.under_way.ended();
-    if tokio::time::timeout_at(by, ended).await.is_ok() {
+    let margin = options.lease_duration / 3;
+    if tokio::time::timeout(margin, ended).await.is_ok() {
         leader.release().await;
     }
     Ok(())
@@ -160,7 +178,7 @@ async fn start(
     clock: &Clock,
     metrics: &Metrics,
     parts: &mut JoinSet<Result<(), OperatorError>>,
-) -> Result<Wiring, OperatorError> {
+) -> Result<(Wiring, Keeping), OperatorError> {
     let health = Health::new(clock.clone());
     let (pages, seconds) = Pages::new(metrics, health.clone());
     let pages = pages.serve(options.metrics_listen);
@@ -237,15 +255,15 @@ async fn start(
         max_finished: options.max_finished,
     };
     let keeper = Keeper::new(client.clone(), settings, clock.clone(), metrics.clone());
-    Ok(Wiring {
+    let wiring = Wiring {
         events,
         role,
         may_write,
         enlist: enlisted,
         unstored: unstoreds,
         under_way,
-        keeper: (keeper, notes),
-    })
+    };
+    Ok((wiring, (keeper, notes)))
 }
 
 /// The certificate; where the API server has it, this waits for the API server.

@@ -57,8 +57,8 @@ struct Figures {
     /// From `helm install` to the first verdict.
     install: Duration,
     pods_memory: pods::Memory,
-    /// Jobs of Kubernetes a second.
-    batch: f64,
+    /// Jobs of Kubernetes a second, sorted.
+    batch: Vec<f64>,
     batch_jobs: u32,
 }
 
@@ -99,7 +99,9 @@ async fn measure(directory: &Path) -> Result<Figures> {
     let fresh = memory::idle(host.product()?.agent)?;
     let latency = latency::measure(&case, setting("LATENCY_JOBS", 300)).await?;
     let status = stored_status(&case).await?;
-    let (mut rounds, mut in_pods, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
+    let batch_jobs = setting("BATCH_JOBS", 50);
+    let (mut rounds, mut in_pods) = (Vec::new(), Vec::new());
+    let (mut ceiling, mut batch) = (Vec::new(), Vec::new());
     let mut pods_memory = None;
     for number in 1..=count {
         let say = |what: &str| note(&format!("round {number} of {count}: {what}"));
@@ -119,8 +121,11 @@ async fn measure(directory: &Path) -> Result<Figures> {
         say("the ceiling client");
         let prefix = format!("ceiling-{number}");
         ceiling.push(ceiling::measure(&case, &prefix, jobs, &status).await?);
+        say(&format!("{batch_jobs} Jobs of Kubernetes"));
+        batch.push(batch::measure(&case, batch_jobs).await?);
         host.start_again().await?;
     }
+    batch.sort_by(f64::total_cmp);
     for rounds in [&mut rounds, &mut in_pods] {
         rounds.sort_by(|left, right| left.rate.total_cmp(&right.rate));
     }
@@ -129,10 +134,6 @@ async fn measure(directory: &Path) -> Result<Figures> {
     note("memory of the operator");
     host.agent.process.terminate(END).await?;
     let operator = memory::operator(&case, &product, jobs).await?;
-    let batch_jobs = setting("BATCH_JOBS", 50);
-    note(&format!("{batch_jobs} Jobs of Kubernetes"));
-    host.installation.operator().terminate(END).await?;
-    let batch = batch::measure(&case, batch_jobs).await?;
     Ok(Figures {
         machine,
         jobs,

@@ -46,8 +46,9 @@ pub(crate) fn print(figures: &Figures) {
     println!("Jobs that run `true`, through the cluster");
     println!("machine: {}", figures.machine);
     println!(
-        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then by the ceiling client (one create, one status write a job, no operator)",
-        figures.rounds.len()
+        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then by the ceiling client (one create, one status write a job, no operator), then {} Jobs of Kubernetes",
+        figures.rounds.len(),
+        figures.batch_jobs
     );
     println!();
     println!("{:<44} {:>12}  {:<25} bar", "", "measured", "beside");
@@ -57,9 +58,8 @@ pub(crate) fn print(figures: &Figures) {
     pods(figures);
     println!();
     println!("CPU-ms a job in the median round; beside: through Pods");
-    let middle = |rounds: &[Round]| rounds.get(rounds.len() / 2).map(|round| round.cpu);
     if let (Some(host), Some(pods)) = (middle(&figures.rounds), middle(&figures.in_pods)) {
-        for ((party, host), pods) in PARTIES.iter().zip(host).zip(pods) {
+        for ((party, host), pods) in PARTIES.iter().zip(host.cpu).zip(pods.cpu) {
             row(party, &format!("{host:.2}"), &format!("{pods:.2}"), "");
         }
     }
@@ -82,10 +82,11 @@ fn pods(figures: &Figures) {
         &format!("{share:.2} of host processes"),
         &bar(share >= BAR_PODS, &format!("at least {BAR_PODS}")),
     );
-    let times = pods / figures.batch;
+    let batch = middle(&figures.batch).copied().unwrap_or(f64::NAN);
+    let times = pods / batch;
     row(
         &format!("batch/v1 Jobs/s, {} at once", figures.batch_jobs),
-        &format!("{:.2}", figures.batch),
+        &format!("{batch:.2}"),
         &format!("EvalJobs are {times:.0} times"),
         &bar(times >= BAR_BATCH, &format!("at least {BAR_BATCH}")),
     );
@@ -108,11 +109,14 @@ fn pods(figures: &Figures) {
     );
 }
 
+/// What is in the middle of what is sorted.
+fn middle<T>(sorted: &[T]) -> Option<&T> {
+    sorted.get(sorted.len() / 2)
+}
+
 /// Jobs a second of the round in the middle.
 fn median(rounds: &[Round]) -> f64 {
-    rounds
-        .get(rounds.len() / 2)
-        .map_or(f64::NAN, |round| round.rate)
+    middle(rounds).map_or(f64::NAN, |round| round.rate)
 }
 
 fn latency(times: &[Duration]) {
