@@ -172,6 +172,8 @@ def start(boot, binaries, rows, tally):
         tally.add(ends.get("run") == "3" and verdicts <= {"InfrastructureError"}, f"{boot.name}: no job runs", said)
         return
     tally.add(ends.get("doctor") == "0", f"{boot.name}: doctor is green", said)
+    tally.add("the kernel holds floor and profile as compiled" in ran.stdout,
+              f"{boot.name}: the filters in the kernel are those that were compiled", said)
     for name, verdict in expected.items():
         status = statuses.get(name, {})
         sandboxed = verdict == "InfrastructureError" or status.get("enforcement", {}).get("cgroup") == "v2"

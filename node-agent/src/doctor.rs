@@ -11,12 +11,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use evaljob_sandbox::facts::{CgroupVersion, RunFacts};
+use evaljob_sandbox::plan::SeccompProfile;
+use evaljob_sandbox::seccomp::{Arch, Filter, floor, profile};
 use evaljob_sandbox::{
     Confinement, Finding, HostFacts, Layer, SandboxError, Slot, Spawner, confine,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::run::HostOptions;
 use crate::serve::AGENT_UID;
+use crate::stream::hex;
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +95,7 @@ fn examine(options: &HostOptions) -> Vec<Line> {
         lines.push(bad(&error));
     }
     lines.push(locked_in());
+    lines.extend(filters());
     let mut slot = spawner.slot(0);
     match tried(&mut slot) {
         Ok(more) => lines.extend(more),
@@ -114,6 +120,20 @@ fn locked_in() -> Line {
         ),
         Err(error) => bad(&error),
     }
+}
+
+/// The filters of runs as compiled, to tell nodes apart; the node's own test compares them with what the kernel holds.
+fn filters() -> [Line; 3] {
+    let arch = Arch::native();
+    let line = |name: &str, filter: &Filter| {
+        let digest = hex(&Sha256::digest(filter.bytes()));
+        good("Seccomp", format!("{name} sha256:{digest}"))
+    };
+    [
+        line("floor", &floor(arch)),
+        line("Default", &profile(SeccompProfile::Default, arch)),
+        line("Strict", &profile(SeccompProfile::Strict, arch)),
+    ]
 }
 
 fn good(layer: &str, text: String) -> Line {

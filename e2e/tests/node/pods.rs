@@ -46,6 +46,8 @@ async fn doctor_is_green_in_a_pod_with_six_capabilities(case: Case) -> Result<()
     let arguments = ["doctor", "--allow-cgroup-v1", "--rootfs", "/toolbox"];
     let log = run(&case, "doctor", agent_pod(&arguments).await?).await?;
     ensure!(log.ends_with("jobs run here\n"), "{log}");
+    let compared = "the kernel holds floor and profile as compiled";
+    ensure!(log.contains(compared), "{log}");
     Ok(())
 }
 

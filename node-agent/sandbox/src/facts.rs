@@ -108,6 +108,21 @@ pub struct Enforcement {
     pub uid: u32,
     /// cgroup version of the controllers.
     pub cgroup: CgroupVersion,
+    /// Whether the kernel holds the filters as they were compiled.
+    pub filters: FiltersRead,
+}
+
+/// What comparing the filters of a run with the compiled ones, instruction by instruction, came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FiltersRead {
+    /// Only the node's own test compares them.
+    NotAsked,
+    /// They are the same.
+    Same,
+    /// The kernel holds others.
+    Other,
+    /// The errno for which the kernel did not show them.
+    Unreadable(i32),
 }
 
 /// cgroup version of the controllers in use.

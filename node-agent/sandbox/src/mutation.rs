@@ -79,6 +79,8 @@ parts! {
     Capabilities = "4 capabilities",
     Descriptors = "5 close fds",
     Profile = "6 seccomp profile",
+    /// The filter that was compiled, and not another one.
+    ProfileAsCompiled = "6 seccomp profile: as compiled",
 
     // The root.
     RootReadOnly = "root: read-only",

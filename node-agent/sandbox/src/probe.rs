@@ -20,7 +20,7 @@ use rustix::net::{AddressFamily, SocketAddrV4, SocketType};
 
 use crate::client::{Interrupt, RunIo, Slot};
 use crate::error::{Context, Layer, SandboxError};
-use crate::facts::{Ending, RunFacts};
+use crate::facts::{Ending, Enforcement, FiltersRead, RunFacts};
 use crate::plan::{JobPlan, Network, RunKind, RunLimits, RunPlan, SeccompProfile};
 use crate::sys::{self, Forked};
 
@@ -272,8 +272,31 @@ impl Slot {
                 format!("the probe ended with {:?}", facts.ending),
             ));
         }
-        let findings = findings(&String::from_utf8_lossy(&report));
+        let mut findings = findings(&String::from_utf8_lossy(&report));
+        findings.extend(facts.enforcement.as_ref().map(of_filters));
         Ok((facts, findings))
+    }
+}
+
+/// What comparing the filters in the kernel with the compiled ones showed.
+fn of_filters(enforcement: &Enforcement) -> Finding {
+    let text = match enforcement.filters {
+        FiltersRead::Same => "the kernel holds floor and profile as compiled".to_owned(),
+        FiltersRead::Other => "the kernel holds other filters than were compiled".to_owned(),
+        FiltersRead::NotAsked => "filters were not compared".to_owned(),
+        // A kernel may be built without it; what the filters do has been tried.
+        FiltersRead::Unreadable(errno) => format!(
+            "filters cannot be read back: {}",
+            std::io::Error::from_raw_os_error(errno)
+        ),
+    };
+    Finding {
+        holds: matches!(
+            enforcement.filters,
+            FiltersRead::Same | FiltersRead::Unreadable(_)
+        ),
+        layer: Layer::Seccomp,
+        text,
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: the pid that init's children file names. Out: [`Observed`], which each lockdown step compares with its
 //! plan. The job waits meanwhile, so nothing changes. Never trusts a word of the child. Source: proc(5).
 
+mod filters;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::cgroup::{CgroupError, RunCgroup};
 use crate::error::{Context, Layer, SandboxError};
+use crate::facts::FiltersRead;
 use crate::lockdown::Lockdown;
 use crate::sys;
 
@@ -107,6 +109,16 @@ impl Expected<'_> {
         let job = open_process(proc, only_child(init_directory.as_fd(), init)?)?;
         let seen = observe(job.as_fd(), self.owner)?;
         self.compare(&seen, |text| cgroup.check_membership(text))
+    }
+
+    /// Whether the kernel holds the filters of that job as they were compiled.
+    pub(crate) fn filters(&self, proc: BorrowedFd<'_>, init: i32) -> FiltersRead {
+        let child = open_process(proc, init)
+            .and_then(|init_directory| only_child(init_directory.as_fd(), init));
+        let given = [self.lockdown.floor.filter, self.lockdown.seal.filter];
+        child.map_or(FiltersRead::Unreadable(libc::ESRCH), |job| {
+            filters::compare(job, &given)
+        })
     }
 
     fn compare(

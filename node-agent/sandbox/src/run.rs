@@ -15,7 +15,7 @@ use rustix::thread::CpuSet;
 
 use crate::cgroup::SlotCgroup;
 use crate::error::{Context, Layer, SandboxError};
-use crate::facts::{CgroupVersion, Enforcement, RunFacts};
+use crate::facts::{CgroupVersion, Enforcement, FiltersRead, RunFacts};
 use crate::frame::{self, FromWorker};
 use crate::init::{CLONE_CLEAR_SIGHAND, Init};
 use crate::job::Job;
@@ -212,6 +212,7 @@ impl<'m> Slot<'m> {
             securebits: SECUREBITS,
             uid: owner,
             cgroup: machine.cgroup,
+            filters: FiltersRead::NotAsked,
         };
         let watch = Watch {
             plan,
@@ -219,6 +220,7 @@ impl<'m> Slot<'m> {
             files: setting.files,
             expected: &expected,
             enforcement,
+            compare_filters: setting.tree.probe,
             proc: machine.proc.as_fd(),
             init: pid,
             pidfd,

@@ -107,6 +107,28 @@ impl Filter {
     pub fn program(&self) -> &[libc::sock_filter] {
         &self.program
     }
+
+    /// All of it as bytes, eight an instruction, the same on every machine: for a digest.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.program.iter().flat_map(bytes).collect()
+    }
+}
+
+/// An instruction as bytes: code, jump if true, jump if false, operand; little-endian.
+pub(crate) fn bytes(instruction: &libc::sock_filter) -> [u8; 8] {
+    let [code_low, code_high] = instruction.code.to_le_bytes();
+    let [a, b, c, d] = instruction.k.to_le_bytes();
+    [
+        code_low,
+        code_high,
+        instruction.jt,
+        instruction.jf,
+        a,
+        b,
+        c,
+        d,
+    ]
 }
 
 /// The filter below every profile: KILL for what no honest job calls, EPERM for what some probe, all else

@@ -50,6 +50,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) files: &'a Files,
     pub(crate) expected: &'a Expected<'a>,
     pub(crate) enforcement: Enforcement,
+    /// Whether its filters are read back instruction by instruction, which takes a stop of the job.
+    pub(crate) compare_filters: bool,
     pub(crate) proc: BorrowedFd<'a>,
     pub(crate) init: i32,
     pub(crate) pidfd: OwnedFd,
@@ -325,6 +327,9 @@ impl Watch<'_> {
         if let Err(error) = checked {
             seen.fault(error);
             return;
+        }
+        if self.compare_filters {
+            self.enforcement.filters = self.expected.filters(self.proc, self.init);
         }
         seen.enforced = true;
         if let Some(go) = self.go.take() {

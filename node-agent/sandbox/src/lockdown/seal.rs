@@ -1,6 +1,7 @@
 //! Step 6: the profile's filter, the last thing before the parent reads everything back and says go.
 
 use crate::error::{Layer, SandboxError};
+use crate::mutation::{Part, keeps};
 use crate::readback::Observed;
 use crate::seccomp::Filter;
 use crate::stage::{At, Failure, Stage};
@@ -12,9 +13,17 @@ pub(crate) const FILTERS: u32 = 2;
 /// The second of the two filters of a job.
 #[derive(Debug)]
 pub(crate) struct Seal<'a> {
-    filter: &'a Filter,
+    pub(crate) filter: &'a Filter,
     inherited: u32,
 }
+
+/// What a test installs instead: it allows everything.
+const OTHER: [libc::sock_filter; 1] = [libc::sock_filter {
+    code: 0x06, // BPF_RET | BPF_K
+    jt: 0,
+    jf: 0,
+    k: libc::SECCOMP_RET_ALLOW,
+}];
 
 impl<'a> Seal<'a> {
     pub(crate) fn prepare(filter: &'a Filter, inherited: u32) -> Self {
@@ -22,7 +31,12 @@ impl<'a> Seal<'a> {
     }
 
     pub(crate) fn apply(&self) -> Result<(), Failure> {
-        sys::seccomp_filter(self.filter.program()).at(Stage::Seal, 0)
+        let program = if keeps(Part::ProfileAsCompiled) {
+            self.filter.program()
+        } else {
+            &OTHER
+        };
+        sys::seccomp_filter(program).at(Stage::Seal, 0)
     }
 
     pub(crate) fn verify(&self, seen: &Observed) -> Result<(), SandboxError> {

@@ -59,7 +59,7 @@ impl Filters {
 /// The first of the two filters of a job.
 #[derive(Debug)]
 pub(crate) struct Floor<'a> {
-    filter: &'a Filter,
+    pub(crate) filter: &'a Filter,
 }
 
 impl Floor<'_> {

@@ -107,6 +107,7 @@ const ROWS: &[Row] = &[
     refusal("4 capabilities", "CapPrm"),
     refusal("5 close fds", "open descriptors should be 0 to 4"),
     both("6 seccomp profile", "Seccomp_filters", "K7* old calls that weaken protection (ldt_personality.c)"),
+    attempt("6 seccomp profile: as compiled", "K7* old calls that weaken protection (ldt_personality.c)"),
 
     both("root: read-only", "/ is mounted without ro", MOUNTS),
     both("image: read-only", "without ro", MOUNTS),
@@ -135,6 +136,7 @@ const PROBED: &[(&str, &str)] = &[
     ("1 Landlock", "Landlock"),
     ("2 seccomp floor", "Seccomp"),
     ("6 seccomp profile", "Seccomp"),
+    ("6 seccomp profile: as compiled", "Seccomp"),
     ("/proc: subset", "Rootfs"),
     ("/proc: hidepid", "Rootfs"),
 ];

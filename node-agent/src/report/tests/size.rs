@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use evaljob_crds::bounds;
 use evaljob_crds::status::CollectedOutput;
-use evaljob_sandbox::facts::{CgroupVersion, Enforcement, RunFacts};
+use evaljob_sandbox::facts::{CgroupVersion, Enforcement, FiltersRead, RunFacts};
 use proptest::prelude::*;
 
 use super::*;
@@ -116,6 +116,7 @@ impl Attempt {
 
 fn enforcement() -> Enforcement {
     Enforcement {
+        filters: FiltersRead::NotAsked,
         landlock_abi: u32::MAX,
         landlock_fs: u64::MAX,
         landlock_net: u64::MAX,

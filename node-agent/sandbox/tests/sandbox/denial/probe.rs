@@ -1,6 +1,7 @@
 //! The node's own test: it holds here, and says which layer does not where one is missing (tests of `mutation`).
 
 use evaljob_sandbox::Spawner;
+use evaljob_sandbox::facts::FiltersRead;
 use evaljob_sandbox::plan::HostPlan;
 
 use crate::harness::Case;
@@ -26,7 +27,8 @@ pub(crate) const CASES: &[Case] = &[
 
 fn holds(slot: &mut evaljob_sandbox::Slot) {
     let (facts, findings) = slot.probe().unwrap_or_else(|error| panic!("{error}"));
-    assert!(facts.enforcement.is_some(), "{facts:?}");
+    let filters = facts.enforcement.as_ref().map(|read| read.filters);
+    assert_eq!(filters, Some(FiltersRead::Same), "{facts:?} {findings:#?}");
     let broken: Vec<_> = findings.iter().filter(|finding| !finding.holds).collect();
     assert!(broken.is_empty(), "{broken:#?}");
     assert!(findings.len() > 20, "{findings:#?}");
