@@ -119,6 +119,13 @@ test-kernels: binaries ## Linux 6.1 and 6.12 with cgroup v2 in virtual machines:
 	$(call say,other kernels)
 	@$(KERNELS)
 
+# Apart from `make test`: it compiles everything once more, by a compiler of Debian's moving suite.
+.PHONY: test-aarch64
+test-aarch64: PACKAGES += qemu-system-arm qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+test-aarch64: deps ## the same on aarch64, in virtual machines: doctor, limits, cgroups, starred attacks
+	$(call say,aarch64)
+	@built=$$(e2e/vm/aarch64) && /usr/bin/python3 e2e/vm/check.py --arch arm64 $$built
+
 .PHONY: fuzz
 fuzz: ## mutated frames and reports against their decoders (SECONDS=60 for each of seven)
 	@EVALJOB_FUZZ_SECONDS=$(or $(SECONDS),60) $(CARGO) test -q --workspace --lib -- fuzz:: --nocapture --test-threads=1

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Judges manifests under other kernels, with cgroup v2 as the only hierarchy, in virtual machines.
 
-    check.py AGENT_BINARY CGROUP_TEST_BINARY SANDBOX_TEST_BINARY [--only BOOT] [--rows TEXT]
+    check.py AGENT_BINARY CGROUP_TEST_BINARY SANDBOX_TEST_BINARY [--arch ARCH] [--only BOOT] [--rows TEXT]
 
 Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, the cgroup tests of the
 sandbox, and the starred programs of the hostile corpus, one boot each; with --rows these kernels only, and the programs
-whose names hold that text (all of them: ""). Then boots with a seeded fault, where doctor must turn red and no job may
+whose names hold that text (all of them: ""); with --arch arm64 on that architecture, with binaries of it. Then boots with a seeded fault, where doctor must turn red and no job may
 run: Landlock left out of lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N
-failed"; exits with 1 on any difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library.
+failed"; exits with 1 on any difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library, for
+arm64 that of gcc-aarch64-linux-gnu and qemu-user.
 """
 
 import argparse
@@ -68,6 +69,8 @@ BOOTS = [
 ]
 # What run exits with when the emulator or its kernel gave up; a second time it counts.
 DIED = 2
+# Architecture of a machine: how its compiler and tools are called here, and what runs its programs.
+TOOLS = {"amd64": ("", []), "arm64": ("aarch64-linux-gnu-", ["qemu-aarch64"])}
 # Lowest Landlock ABI that each kernel lacks.
 TOO_HIGH = {"bookworm": 3, "trixie": 7}
 
@@ -103,25 +106,28 @@ def carry(image, path):
         shutil.copy(file, target)
 
 
-def prepare(directory, binaries, boot, text, rows):
+def prepare(directory, binaries, boot, text, rows, arch):
     """What the machine finds in its root."""
+    prefix, emulator = TOOLS[arch]
     image, corpus = directory / "image", directory / "corpus"
+    parts = subprocess.run([SANDBOX / "tests/vm/fetch", boot.suite, arch], stdout=subprocess.PIPE, text=True, check=True).stdout
     for place in (image / "bin", image / "usr/bin", corpus):
         place.mkdir(parents=True)
-    shutil.copy(shutil.which("busybox"), image / "bin/busybox")
+    shutil.copy(f"{parts.strip()}/busybox", image / "bin/busybox")
     for applet in APPLETS:
         (image / "bin" / applet).symlink_to("busybox")
     for program in PROGRAMS:
         source = SANDBOX / "tests/programs" / f"{program}.c"
-        subprocess.run(["gcc", "-static", "-O1", "-pthread", "-o", image / "bin" / program, source], check=True)
+        subprocess.run([f"{prefix}gcc", "-static", "-O1", "-pthread", "-o", image / "bin" / program, source], check=True)
     # A file of the image to attack.
     shutil.copy(image / "bin/true", image / "usr/bin/env")
     # Debug information would only be unpacked, slowly.
     for name, binary in binaries.items():
-        subprocess.run(["strip", "-o", directory / name, binary], check=True)
+        subprocess.run([f"{prefix}strip", "-o", directory / name, binary], check=True)
     if not boot.fault:
-        compiling = {"EVALJOB_TEST_ROLE": "compiler", "EVALJOB_TEST_SCRATCH": str(corpus), "EVALJOB_TEST_FILTER": rows}
-        subprocess.run([binaries["sandbox"]], env={**os.environ, **compiling}, check=True)
+        compiling = {"EVALJOB_TEST_ROLE": "compiler", "EVALJOB_TEST_SCRATCH": str(corpus), "EVALJOB_TEST_FILTER": rows,
+                     "EVALJOB_TEST_CC": shutil.which(f"{prefix}gcc"), "EVALJOB_TEST_SOURCES": str(SANDBOX / "tests")}
+        subprocess.run([*emulator, binaries["sandbox"]], env={**os.environ, **compiling}, check=True)
     if rows != STARRED:
         # Rows that are no C programs are read where they are in the source tree, and need an interpreter.
         shutil.copytree(SANDBOX / "tests/corpus", directory / str(SANDBOX / "tests/corpus").lstrip("/"))
@@ -145,13 +151,13 @@ def run_in_machine(suite, script, environment):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
 
 
-def start(boot, binaries, rows, tally):
+def start(boot, binaries, rows, arch, tally):
     """Boots once and judges what it printed."""
     text, expected = manifests(boot.suite)
     with tempfile.TemporaryDirectory() as scratch:
         files = pathlib.Path(scratch) / "files"
-        script = prepare(files, binaries, boot, text, rows)
-        environment = {**os.environ, "FILES": str(files), "APPEND": boot.append}
+        script = prepare(files, binaries, boot, text, rows, arch)
+        environment = {**os.environ, "ARCH": arch, "FILES": str(files), "APPEND": boot.append}
         ran = run_in_machine(boot.suite, script, environment)
         if ran.returncode == DIED:
             print(f"       {boot.name}: the machine ended before the test did, and is started once more:\n{ran.stderr}", flush=True)
@@ -195,14 +201,17 @@ def main():
     parser = argparse.ArgumentParser()
     for name in BINARIES:
         parser.add_argument(name)
+    parser.add_argument("--arch", choices=TOOLS, default="amd64")
     parser.add_argument("--only")
     parser.add_argument("--rows", default=STARRED)
     arguments = parser.parse_args()
     binaries = {name: getattr(arguments, name) for name in BINARIES}
     tally = Tally()
     for boot in BOOTS:
-        if arguments.only in (None, boot.name) and not (arguments.rows != STARRED and boot.fault):
-            start(boot, binaries, arguments.rows, tally)
+        # What a seeded fault does has nothing to do with the architecture.
+        kernel_only = arguments.rows != STARRED or arguments.arch != "amd64"
+        if arguments.only in (None, boot.name) and not (kernel_only and boot.fault):
+            start(boot, binaries, arguments.rows, arguments.arch, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     sys.exit(tally.failed != 0)
 

@@ -372,7 +372,7 @@ pub(crate) fn bring_up_loopback() -> Result<()> {
     // SAFETY: all-zero is a valid request.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([*from]);
     }
     request.ifr_ifru.ifru_flags = UP;
     // SAFETY: the request outlives the call, and holds a name that ends with a zero.

@@ -3,7 +3,16 @@
 #include "attempt.h"
 #include <sched.h>
 #include <sys/prctl.h>
+#ifdef __x86_64__
 #include <x86intrin.h>
+#else
+static unsigned long __rdtsc(void)
+{
+    unsigned long count;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
+    return count;
+}
+#endif
 
 int main(void)
 {

@@ -16,7 +16,9 @@ static int spliced(void)
 int main(void)
 {
     void *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+#ifdef SYS_modify_ldt
     ATTEMPT("modify_ldt", syscall(SYS_modify_ldt, 0, (char[8]){0}, 8));
+#endif
     ATTEMPT("READ_IMPLIES_EXEC", personality(READ_IMPLIES_EXEC));
     ATTEMPT("ADDR_NO_RANDOMIZE", personality(ADDR_NO_RANDOMIZE));
     ATTEMPT("asking for it", personality(0xffffffff));

@@ -12,8 +12,10 @@ int main(void)
     ATTEMPT("kexec_load", syscall(SYS_kexec_load, 0, 17, NULL, 0xffff0000L));
     ATTEMPT("kexec_file_load", syscall(SYS_kexec_file_load, -1, -1, 0, NULL, 0xff00L));
     ATTEMPT("reboot", syscall(SYS_reboot, 0, 0, 0, NULL));
+#ifdef SYS_iopl
     ATTEMPT("iopl", syscall(SYS_iopl, 4));
     ATTEMPT("ioperm", syscall(SYS_ioperm, 0xffffff, 1, 1));
+#endif
     ATTEMPT("swapon", syscall(SYS_swapon, "/nothing", 0));
     ATTEMPT("swapoff", syscall(SYS_swapoff, "/nothing"));
     ATTEMPT("acct", syscall(SYS_acct, "/nothing/here"));

@@ -48,6 +48,8 @@ pub(crate) enum Machine {
     /// Landlock's ABI is below this one.
     LandlockBelow(u32),
     CgroupV2,
+    /// It lacks calls that only x86 has.
+    Aarch64,
 }
 
 /// Limits and profile.
@@ -215,6 +217,7 @@ impl Machine {
         match self {
             Self::LandlockBelow(abi) => seen.landlock_abi < abi,
             Self::CgroupV2 => seen.cgroup == CgroupVersion::V2,
+            Self::Aarch64 => cfg!(target_arch = "aarch64"),
         }
     }
 }

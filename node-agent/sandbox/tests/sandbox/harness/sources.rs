@@ -1,4 +1,6 @@
 //! The C programs of `tests/programs` and `tests/corpus`, compiled statically, each once.
+//! Environment: EVALJOB_TEST_CC, a compiler for the machine they are to run on (/usr/bin/gcc); EVALJOB_TEST_SOURCES, where these
+//! directories are, for a binary that was built elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,10 @@ fn compile(name: &str) -> Vec<u8> {
     if let Ok(binary) = std::fs::read(&target) {
         return binary;
     }
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests = std::env::var_os("EVALJOB_TEST_SOURCES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
+        PathBuf::from,
+    );
     let source = ["programs", "corpus"]
         .map(|directory| tests.join(directory).join(name).with_extension("c"))
         .into_iter()
@@ -40,7 +45,8 @@ fn compile(name: &str) -> Vec<u8> {
         "{name}-{}",
         rustix::process::getpid().as_raw_nonzero()
     ));
-    let output = Command::new("/usr/bin/gcc")
+    let compiler = std::env::var_os("EVALJOB_TEST_CC").unwrap_or_else(|| "/usr/bin/gcc".into());
+    let output = Command::new(compiler)
         .args(["-static", "-O1", "-s", "-Wall", "-Werror", "-pthread", "-o"])
         .args([&fresh, &source])
         .output()
