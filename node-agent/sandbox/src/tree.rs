@@ -11,14 +11,12 @@
 //! ```
 //! Sources: mount(2), pivot_root(2), Documentation/filesystems/overlayfs.rst.
 
-use std::ffi::CString;
-use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, symlink};
-use std::path::{Path, PathBuf};
+mod mounts;
+mod steps;
 
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use std::ffi::CString;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Layer, SandboxError};
 use crate::image::Image;
@@ -26,20 +24,19 @@ use crate::lockdown::landlock::{Access, Rule};
 use crate::mutation::{Part, keeps};
 use crate::plan::{JUDGE, JobPlan, NodeDirectory};
 use crate::probe;
-use crate::sys;
+
+use mounts::{
+    ATTR_NODEV, ATTR_NOSUID, become_root, bind, directories, directory, file, link, set_attributes,
+    show_program, tmpfs,
+};
+pub(crate) use mounts::{ATTR_NOEXEC, ATTR_RDONLY, open_path};
+pub(crate) use steps::{clone_steps, workspace_options};
 
 /// The checker's directory, as a top-level name. What an image has there is not shown to a checker.
 const JUDGE_NAME: &str = "judge";
 
 /// The five device files of a run.
 pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
-
-/// mount_setattr's MOUNT_ATTR_RDONLY.
-pub(crate) const ATTR_RDONLY: u64 = 1;
-const ATTR_NOSUID: u64 = 2;
-const ATTR_NODEV: u64 = 4;
-/// mount_setattr's MOUNT_ATTR_NOEXEC.
-pub(crate) const ATTR_NOEXEC: u64 = 8;
 
 /// A tree that is this process's root.
 #[derive(Debug, Clone)]
@@ -131,8 +128,8 @@ pub(crate) fn build(
     }
     devices(at)?;
     match source.steps {
-        Some(steps) => attach_steps(steps, &private.join("steps"))?,
-        None if job.steps => steps_tree(&private.join("steps"), job.workspace, owner)?,
+        Some(steps) => steps::attach(steps, &private.join("steps"))?,
+        None if job.steps => steps::make(&private.join("steps"), job.workspace, owner)?,
         None => {}
     }
     set_attributes(&private, ATTR_RDONLY)?;
@@ -244,40 +241,6 @@ fn devices(at: &Path) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// What steps leave: /work, in a tmpfs of the workspace's size.
-fn steps_tree(at: &Path, workspace: u64, owner: u32) -> Result<(), SandboxError> {
-    tmpfs(at, &workspace_options(workspace))?;
-    let context = || format!("make a directory in {}", at.display());
-    // By descriptor: the way there is closed to the owner.
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let steps =
-        rustix::fs::openat(CWD, at, flags, Mode::empty()).or_layer(Layer::Workspace, context)?;
-    let make = || rustix::fs::mkdirat(&steps, "work", Mode::from_raw_mode(0o755));
-    sys::with_fs_ids(owner, make)
-        .or_layer(Layer::Workspace, || {
-            format!("take fsuid {owner} and give it back")
-        })?
-        .or_layer(Layer::Workspace, context)
-}
-
-/// What the steps left, as a mount of its own.
-pub(crate) fn clone_steps() -> Result<OwnedFd, SandboxError> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    rustix::mount::open_tree(CWD, "/.p/steps", flags)
-        .or_layer(Layer::Workspace, || "clone the steps' tree".into())
-}
-
-fn attach_steps(steps: BorrowedFd<'_>, at: &Path) -> Result<(), SandboxError> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    rustix::mount::move_mount(steps, "", CWD, at, flags)
-        .or_layer(Layer::Workspace, || "attach the steps' tree".into())
-}
-
-/// Options of a workspace tmpfs. One inode per 2 KiB, so that small files are bounded by bytes and not by count.
-pub(crate) fn workspace_options(size: u64) -> String {
-    format!("mode=1777,size={size},nr_inodes={}", size / 2048 + 1024)
-}
-
 fn rules(image: &Image, volumes: &[PlannedVolume], job: &JobPlan) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut add = |path: String, access| {
@@ -317,86 +280,6 @@ fn rules(image: &Image, volumes: &[PlannedVolume], job: &JobPlan) -> Vec<Rule> {
         add(format!("/{}", volume.path), access);
     }
     rules
-}
-
-/// Makes `at` the root and detaches the old one.
-fn become_root(at: &Path) -> Result<(), SandboxError> {
-    rustix::process::chdir(at)
-        .and_then(|()| rustix::process::pivot_root(".", "."))
-        .and_then(|()| rustix::mount::unmount(".", UnmountFlags::DETACH))
-        .and_then(|()| rustix::process::chdir("/"))
-        .or_layer(Layer::Rootfs, || "pivot into the prepared tree".into())
-}
-
-fn tmpfs(at: &Path, options: &str) -> Result<(), SandboxError> {
-    let data = c_string(options)?;
-    rustix::mount::mount(
-        "tmpfs",
-        at,
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV,
-        data.as_c_str(),
-    )
-    .or_layer(Layer::Rootfs, || {
-        format!("mount a tmpfs on {}", at.display())
-    })
-}
-
-/// Binds one directory read-only and nosuid; submounts do not come along.
-fn bind(from: &Path, to: &Path, attributes: u64) -> Result<(), SandboxError> {
-    rustix::mount::mount_bind(from, to)
-        .or_layer(Layer::Rootfs, || format!("bind {}", from.display()))?;
-    set_attributes(to, ATTR_RDONLY | ATTR_NOSUID | attributes)
-}
-
-/// Shows a program under this name.
-fn show_program(program: BorrowedFd<'_>, place: &Path) -> Result<(), SandboxError> {
-    let context = || format!("show a program as {}", place.display());
-    file(place, b"")?;
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    let clone = rustix::mount::open_tree(program, "", flags).or_layer(Layer::Rootfs, context)?;
-    let attributes = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV;
-    sys::mount_setattr(clone.as_fd(), c"", attributes).or_layer(Layer::Rootfs, context)?;
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    rustix::mount::move_mount(&clone, "", CWD, place, flags).or_layer(Layer::Rootfs, context)
-}
-
-/// A path without reading what is there.
-pub(crate) fn open_path(path: &Path) -> Result<OwnedFd, SandboxError> {
-    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .or_layer(Layer::Rootfs, || format!("open {}", path.display()))
-}
-
-fn set_attributes(place: &Path, attributes: u64) -> Result<(), SandboxError> {
-    let context = || format!("set attributes of mount {}", place.display());
-    let fd = open_path(place)?;
-    sys::mount_setattr(fd.as_fd(), c"", attributes).or_layer(Layer::Rootfs, context)
-}
-
-fn directory(path: &Path, mode: u32) -> Result<(), SandboxError> {
-    fs::DirBuilder::new()
-        .mode(mode)
-        .create(path)
-        .or_layer(Layer::Rootfs, || format!("make {}", path.display()))
-}
-
-fn directories(below: &Path, path: &str) -> Result<(), SandboxError> {
-    let place = below.join(path);
-    fs::DirBuilder::new()
-        .mode(0o755)
-        .recursive(true)
-        .create(&place)
-        .or_layer(Layer::Rootfs, || format!("make {}", place.display()))
-}
-
-fn file(path: &Path, content: &[u8]) -> Result<(), SandboxError> {
-    fs::write(path, content).or_layer(Layer::Rootfs, || format!("write {}", path.display()))
-}
-
-fn link(target: &str, path: &Path) -> Result<(), SandboxError> {
-    symlink(target, path).or_layer(Layer::Rootfs, || format!("link {}", path.display()))
 }
 
 fn first_component(path: &str) -> &str {
