@@ -13,6 +13,7 @@ mod memory;
 mod pods;
 mod product;
 mod requests;
+mod rest;
 mod table;
 mod throughput;
 
@@ -105,22 +106,33 @@ async fn measure(directory: &Path) -> Result<Figures> {
     let mut pods_memory = None;
     for number in 1..=count {
         let say = |what: &str| note(&format!("round {number} of {count}: {what}"));
+        rest::settle().await?;
         say(&format!("{jobs} jobs, host processes"));
         let product = host.product()?;
         let prefix = format!("round-{number}");
-        rounds.push(throughput::measure(&case, &product, &prefix, jobs).await?);
+        let round = throughput::measure(&case, &product, &prefix, jobs).await?;
+        say(&format!("{:.0} jobs/s", round.rate));
+        rounds.push(round);
         host.rest().await?;
+        rest::clear(&case).await?;
         say(&format!("{jobs} jobs, Pods"));
         let product = pods::lead(&case).await?;
+        rest::settle().await?;
         let prefix = format!("pods-{number}");
-        in_pods.push(throughput::measure(&case, &product, &prefix, jobs).await?);
+        let round = throughput::measure(&case, &product, &prefix, jobs).await?;
+        say(&format!("{:.0} jobs/s", round.rate));
+        in_pods.push(round);
         if number == count {
             pods_memory = Some(pods::memory(&case, &product).await?);
         }
         pods::rest(&case).await?;
+        rest::clear(&case).await?;
+        rest::settle().await?;
         say("the ceiling client");
         let prefix = format!("ceiling-{number}");
         ceiling.push(ceiling::measure(&case, &prefix, jobs, &status).await?);
+        rest::clear(&case).await?;
+        rest::settle().await?;
         say(&format!("{batch_jobs} Jobs of Kubernetes"));
         batch.push(batch::measure(&case, batch_jobs).await?);
         host.start_again().await?;
