@@ -5,10 +5,10 @@
 
 Linux 6.1 and 6.12 of Debian: `doctor` with the node's own test, every job of manifests.yaml, the cgroup tests of the
 sandbox, and the starred programs of the hostile corpus, one boot each; with --rows these kernels only, and the programs
-whose names hold that text (all of them: ""); with --arch arm64 on that architecture, with binaries of it. Then boots with a seeded fault, where doctor must turn red and no job may
-run: Landlock left out of lsm=, the memory controller left out, no /proc. Prints a line a case and last "N passed, N
-failed"; exits with 1 on any difference. Needs what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library, for
-arm64 that of gcc-aarch64-linux-gnu and qemu-user.
+whose names hold that text (all of them: ""); with --arch arm64 these kernels on that architecture, with binaries of it.
+Then boots with a seeded fault, where doctor must turn red and no job may run: Landlock left out of lsm=, the memory
+controller left out, no /proc. Prints a line a case and last "N passed, N failed"; exits with 1 on any difference. Needs
+what node-agent/sandbox/tests/vm/run needs, and gcc with a static C library, for arm64 gcc-aarch64-linux-gnu and qemu-user.
 """
 
 import argparse

@@ -16,6 +16,8 @@ use crate::seccomp::Filter;
 
 /// linux/ptrace.h
 const PTRACE_SECCOMP_GET_FILTER: c_uint = 0x420c;
+/// An argument that is not used, in the width of all of them.
+const NOTHING: usize = 0;
 
 /// Compares the filters of process `pid` with those it was given, in the order they were installed.
 pub(crate) fn compare(pid: i32, given: &[&Filter]) -> FiltersRead {
@@ -53,10 +55,10 @@ struct Stopped(Pid);
 impl Stopped {
     fn stop(pid: Pid) -> Result<Self, Errno> {
         // SAFETY: PTRACE_SEIZE takes flags as its last argument, and touches no memory of ours.
-        traced(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid.as_raw_nonzero().get(), 0, 0) })?;
+        traced(unsafe { libc::ptrace(libc::PTRACE_SEIZE, number(pid), NOTHING, NOTHING) })?;
         let stopped = Self(pid);
         // SAFETY: as above; PTRACE_INTERRUPT has no argument.
-        traced(unsafe { libc::ptrace(libc::PTRACE_INTERRUPT, pid.as_raw_nonzero().get(), 0, 0) })?;
+        traced(unsafe { libc::ptrace(libc::PTRACE_INTERRUPT, number(pid), NOTHING, NOTHING) })?;
         loop {
             match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
                 Ok(Some((_, status))) if status.stopped() => return Ok(stopped),
@@ -68,15 +70,15 @@ impl Stopped {
     }
 
     /// The filter with this number, the first that was installed being 0.
-    fn filter(&self, number: usize) -> Result<Vec<sock_filter>, Errno> {
+    fn filter(&self, at: usize) -> Result<Vec<sock_filter>, Errno> {
         let ask = |into: *mut sock_filter| {
             // SAFETY: without a buffer the kernel only tells the length; `into` has room for that many instructions, and the
             // process is stopped, so the length is the same.
             traced(unsafe {
                 libc::ptrace(
                     PTRACE_SECCOMP_GET_FILTER,
-                    self.0.as_raw_nonzero().get(),
-                    number,
+                    number(self.0),
+                    at,
                     into.cast::<c_void>(),
                 )
             })
@@ -96,8 +98,13 @@ impl Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         // SAFETY: PTRACE_DETACH takes a signal, here none. It fails only for a process that is dead.
-        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0.as_raw_nonzero().get(), 0, 0) };
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, number(self.0), NOTHING, NOTHING) };
     }
+}
+
+/// A pid as ptrace(2) takes it.
+fn number(pid: Pid) -> libc::pid_t {
+    pid.as_raw_nonzero().get()
 }
 
 /// What a call returned: a number, or -1 and errno.
@@ -156,7 +163,7 @@ mod tests {
         let (floor, default) = (floor(arch), profile(SeccompProfile::Default, arch));
         let strict = profile(SeccompProfile::Strict, arch);
         let process = Filtered::start(&[&floor, &default]);
-        let pid = process.0.as_raw_nonzero().get();
+        let pid = number(process.0);
         let rows: [(&str, &[&Filter], FiltersRead); 6] = [
             ("as given", &[&floor, &default], FiltersRead::Same),
             (
