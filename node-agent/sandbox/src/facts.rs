@@ -125,6 +125,18 @@ pub enum FiltersRead {
     Unreadable(i32),
 }
 
+impl FiltersRead {
+    /// Whether nothing speaks against the filters: they are the same, or this machine shows them to nobody (EIO: a kernel
+    /// without CONFIG_CHECKPOINT_RESTORE; EACCES: the reader is under a filter; EPERM: Yama). Source: ptrace(2).
+    #[must_use]
+    pub const fn holds(self) -> bool {
+        matches!(
+            self,
+            Self::Same | Self::Unreadable(libc::EIO | libc::EACCES | libc::EPERM)
+        )
+    }
+}
+
 /// cgroup version of the controllers in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CgroupVersion {
@@ -132,4 +144,26 @@ pub enum CgroupVersion {
     V1,
     /// The unified hierarchy.
     V2,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FiltersRead::{self, NotAsked, Other, Same, Unreadable};
+
+    #[test]
+    fn filters_hold_where_they_are_the_same_or_nobody_may_see_them() {
+        let rows: [(FiltersRead, bool); 8] = [
+            (Same, true),
+            (Other, false),
+            (NotAsked, false),
+            (Unreadable(libc::EIO), true),
+            (Unreadable(libc::EACCES), true),
+            (Unreadable(libc::EPERM), true),
+            (Unreadable(libc::ESRCH), false),
+            (Unreadable(libc::EFAULT), false),
+        ];
+        for (read, holds) in rows {
+            assert_eq!(read.holds(), holds, "{read:?}");
+        }
+    }
 }

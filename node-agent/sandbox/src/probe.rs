@@ -291,10 +291,7 @@ fn of_filters(enforcement: &Enforcement) -> Finding {
         ),
     };
     Finding {
-        holds: matches!(
-            enforcement.filters,
-            FiltersRead::Same | FiltersRead::Unreadable(_)
-        ),
+        holds: enforcement.filters.holds(),
         layer: Layer::Seccomp,
         text,
     }
