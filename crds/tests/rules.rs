@@ -16,8 +16,17 @@ use rows::{Change, object, rows};
 
 fn accepts(rules: &[Rule], object: &Value, before: Option<&Value>) -> Result<(), String> {
     let schema = schema_with(rules);
+    // What the API server does before it evaluates a rule.
+    let with_default = |object: &Value| {
+        let mut object = object.clone();
+        if object.get("status").is_none() {
+            object["status"] = schema["properties"]["status"]["default"].clone();
+        }
+        object
+    };
+    let before = before.map(with_default);
     Validator::new()
-        .validate(&schema, object, before)
+        .validate(&schema, &with_default(object), before.as_ref())
         .map_err(|errors| format!("{errors:?}"))
 }
 

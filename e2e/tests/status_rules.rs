@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         the_attempt_never_falls,
         a_write_for_another_uid_is_refused,
         the_main_resource_does_not_write_a_status,
+        a_write_of_the_status_leaves_the_spec_alone,
         an_annotation_does_not_refuse_a_result,
         managed_fields_name_the_status_as_a_whole,
     ]
@@ -153,6 +154,22 @@ async fn the_main_resource_does_not_write_a_status(case: Case) -> Result<()> {
         "{}",
         replaced.data
     );
+    Ok(())
+}
+
+/// Why the rule about the spec need not look at a write of the status.
+async fn a_write_of_the_status_leaves_the_spec_alone(case: Case) -> Result<()> {
+    let before = case.create("a", json!({"command": ["true"]})).await?;
+    let both = Patch::Merge(json!({
+        "spec": {"command": ["false"], "cancel": true, "nodeSelector": {"a": "b"}},
+        "status": accepted(),
+    }));
+    let after = case
+        .jobs()
+        .patch_status("a", &PatchParams::default(), &both)
+        .await?;
+    assert_eq!(after.data["status"], accepted());
+    assert_eq!(after.data["spec"], before.data["spec"]);
     Ok(())
 }
 

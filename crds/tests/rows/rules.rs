@@ -277,7 +277,7 @@ fn changes() -> Vec<Row> {
             ),
         ),
         Row {
-            rule: "node-selector-immutable",
+            rule: "spec-immutable",
             good: Change {
                 before: Some(object(json!({"suspend": true}))),
                 after: object(json!({"suspend": true, "nodeSelector": {"a": "b"}})),
@@ -287,6 +287,12 @@ fn changes() -> Vec<Row> {
                 after: object(json!({"nodeSelector": {"a": "b"}})),
             },
         },
+        change(
+            "spec-immutable",
+            object(json!({"cancel": true})),
+            object(json!({"cancel": true, "suspend": true})),
+            object(json!({})),
+        ),
         change(
             "cancel-one-way",
             object(json!({"cancel": true})),
