@@ -32,6 +32,9 @@ pub struct Options {
     pub audit: bool,
     /// Nodes that run Pods (see [`crate::node`]).
     pub nodes: u8,
+    /// Whether the controllers keep to their default rate of requests, which a cluster's own have (20 a second,
+    /// kube-controller-manager(8)). Else they may ask far more, so that tests need not wait for them.
+    pub default_rates: bool,
 }
 
 /// The running processes; dropping them ends them.
@@ -206,11 +209,10 @@ fn controller_manager(pki: &Pki, options: Options) -> Command {
             pki.path("service-accounts.key").display()
         ))
         .arg(format!("--root-ca-file={}", pki.path("ca.crt").display()))
-        .args([
-            "--use-service-account-credentials=true",
-            "--kube-api-qps=500",
-            "--kube-api-burst=1000",
-        ]);
+        .arg("--use-service-account-credentials=true");
+    if !options.default_rates {
+        command.args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
+    }
     if options.nodes == 0 {
         // Nodes of tests have no kubelet that renews their Lease.
         command.arg("--node-monitor-grace-period=24h");

@@ -37,7 +37,7 @@ use evaljob_e2e::control_plane::Options;
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options {
         audit: true,
-        nodes: 0,
+        ..Options::default()
     };
     let trials = [
         admission::tests(),

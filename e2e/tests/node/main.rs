@@ -17,8 +17,8 @@ use evaljob_e2e::control_plane::Options;
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options {
-        audit: false,
         nodes: 2,
+        ..Options::default()
     };
     evaljob_e2e::suite::run(
         options,

@@ -46,7 +46,7 @@ pub(crate) fn print(figures: &Figures) {
     println!("Jobs that run `true`, through the cluster");
     println!("machine: {}", figures.machine);
     println!(
-        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then by the ceiling client (one create, one status write a job, no operator), then {} Jobs of Kubernetes",
+        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then {} Jobs of Kubernetes, then the ceiling client (one create, one status write a job, no operator); ratios are of one round each, their median counts",
         figures.rounds.len(),
         figures.batch_jobs
     );
@@ -57,11 +57,11 @@ pub(crate) fn print(figures: &Figures) {
     memory(figures);
     pods(figures);
     println!();
-    println!("CPU-ms a job in the median round; beside: through Pods");
-    if let (Some(host), Some(pods)) = (middle(&figures.rounds), middle(&figures.in_pods)) {
-        for ((party, host), pods) in PARTIES.iter().zip(host.cpu).zip(pods.cpu) {
-            row(party, &format!("{host:.2}"), &format!("{pods:.2}"), "");
-        }
+    println!("CPU-ms a job, medians; beside: through Pods");
+    for (number, party) in PARTIES.iter().enumerate() {
+        let cpu = |rounds: &[Round]| median(rounds.iter().map(|round| round.cpu[number]));
+        let (host, pods) = (cpu(&figures.rounds), cpu(&figures.in_pods));
+        row(party, &format!("{host:.2}"), &format!("{pods:.2}"), "");
     }
 }
 
@@ -74,19 +74,18 @@ fn pods(figures: &Figures) {
     let met = bar(seconds <= BAR_INSTALL, &format!("at most {BAR_INSTALL}"));
     let measured = format!("{seconds:.1}");
     row("helm install to the first verdict, s", &measured, "", &met);
-    let (host, pods) = (median(&figures.rounds), median(&figures.in_pods));
-    let share = pods / host;
+    let share = median(ratios(rates(&figures.in_pods), rates(&figures.rounds)));
     row(
         "jobs/s through Pods, median round",
-        &format!("{pods:.0}"),
+        &format!("{:.0}", median(rates(&figures.in_pods))),
         &format!("{share:.2} of host processes"),
         &bar(share >= BAR_PODS, &format!("at least {BAR_PODS}")),
     );
-    let batch = middle(&figures.batch).copied().unwrap_or(f64::NAN);
-    let times = pods / batch;
+    let batch = || figures.batch.iter().copied();
+    let times = median(ratios(rates(&figures.in_pods), batch()));
     row(
         &format!("batch/v1 Jobs/s, {} at once", figures.batch_jobs),
-        &format!("{batch:.2}"),
+        &format!("{:.2}", median(batch())),
         &format!("EvalJobs are {times:.0} times"),
         &bar(times >= BAR_BATCH, &format!("at least {BAR_BATCH}")),
     );
@@ -109,14 +108,23 @@ fn pods(figures: &Figures) {
     );
 }
 
-/// What is in the middle of what is sorted.
-fn middle<T>(sorted: &[T]) -> Option<&T> {
-    sorted.get(sorted.len() / 2)
+/// Jobs a second of each round.
+fn rates(rounds: &[Round]) -> impl Iterator<Item = f64> {
+    rounds.iter().map(|round| round.rate)
 }
 
-/// Jobs a second of the round in the middle.
-fn median(rounds: &[Round]) -> f64 {
-    middle(rounds).map_or(f64::NAN, |round| round.rate)
+/// Of each round, the one figure over the other.
+fn ratios(
+    of: impl Iterator<Item = f64>,
+    to: impl Iterator<Item = f64>,
+) -> impl Iterator<Item = f64> {
+    of.zip(to).map(|(of, to)| of / to)
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn latency(times: &[Duration]) {
@@ -134,7 +142,7 @@ fn latency(times: &[Duration]) {
 }
 
 fn throughput(figures: &Figures) {
-    let rate = median(&figures.rounds);
+    let rate = median(rates(&figures.rounds));
     let (best, in_flight) = best(&figures.ceiling);
     row("jobs/s, median round", &format!("{rate:.0}"), "", "");
     let beside = format!("{in_flight} in flight");
@@ -208,5 +216,12 @@ mod tests {
     #[test]
     fn the_best_rate_of_all_rounds_is_the_ceiling() {
         assert_eq!(best(&[[1.0, 5.0, 3.0], [2.0, 4.0, 6.0]]), (6.0, 32));
+    }
+
+    #[test]
+    fn a_ratio_is_of_one_round_and_the_median_of_them_counts() {
+        let of = [100.0, 50.0, 120.0].into_iter();
+        let to = [4.0, 1.0, 3.0].into_iter();
+        assert!((median(ratios(of, to)) - 40.0).abs() < f64::EPSILON);
     }
 }

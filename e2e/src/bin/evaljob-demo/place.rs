@@ -63,8 +63,8 @@ async fn on_node(directory: &Path, slots: usize) -> Result<Started> {
         "a cluster: etcd, API server, controller manager, scheduler; containerd, kubelet, kube-proxy of one node",
     );
     let options = Options {
-        audit: false,
         nodes: 1,
+        ..Options::default()
     };
     let cluster = Cluster::start(directory, options).await.map_err(|error| {
         error.context("no node can be run here (hint: make demo NODE=host needs no kubelet)")
