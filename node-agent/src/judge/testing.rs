@@ -22,11 +22,32 @@ use crate::verdict::{self, Expectation, Judged};
 struct State<'a> {
     schedule: Schedule<'a>,
     results: &'a mut Results,
-    /// What was collected after tests that may be the last one that counts.
+    /// The first test in order that did not pass: it decides the verdict. Without one the last test does.
+    failed: Option<usize>,
+    /// What was collected after tests that may be the deciding one.
     outputs: BTreeMap<usize, Vec<CollectedOutput>>,
     /// Ends the tests that are running.
     running: BTreeMap<usize, Interrupt>,
     halt: Option<Halt>,
+}
+
+impl State<'_> {
+    /// Whether no test before this one has failed.
+    fn may_decide(&self, index: usize) -> bool {
+        self.failed.is_none_or(|failed| index < failed)
+    }
+
+    /// Keeps what the deciding test may have left.
+    fn drop_outputs(&mut self) {
+        if let Some(failed) = self.failed {
+            self.outputs.retain(|index, _| *index == failed);
+            return;
+        }
+        let open = self.schedule.lowest_open();
+        if let Some((&last, _)) = self.outputs.range(..open).next_back() {
+            self.outputs = self.outputs.split_off(&last);
+        }
+    }
 }
 
 /// The tests of a job.
@@ -55,6 +76,7 @@ impl<'a> Testing<'a> {
             state: Mutex::new(State {
                 schedule: Schedule::new(on_failure, tests),
                 results,
+                failed: None,
                 outputs: BTreeMap::new(),
                 running: BTreeMap::new(),
                 halt: None,
@@ -90,8 +112,8 @@ impl<'a> Testing<'a> {
         }
         let mut outputs = state.outputs;
         outputs.retain(|index, _| !schedule.is_void(*index));
-        if let Some((_, last)) = outputs.pop_last() {
-            state.results.outputs = last;
+        if let Some((_, decided)) = outputs.pop_last() {
+            state.results.outputs = decided;
         }
         Ok(())
     }
@@ -141,17 +163,18 @@ impl<'a> Testing<'a> {
         state.running.remove(&index);
         match ended {
             Ok((record, outputs)) => {
-                state.schedule.end(index, record.judged.passed());
+                let passed = record.judged.passed();
+                state.schedule.end(index, passed);
                 if !state.schedule.is_void(index) {
                     state.results.add_test(index, record);
                     state
                         .outputs
                         .extend(outputs.map(|outputs| (index, outputs)));
+                    if !passed && state.may_decide(index) {
+                        state.failed = Some(index);
+                    }
                 }
-                let open = state.schedule.lowest_open();
-                if let Some((&last, _)) = state.outputs.range(..open).next_back() {
-                    state.outputs = state.outputs.split_off(&last);
-                }
+                state.drop_outputs();
             }
             // Its result is not wanted, and that is why it was ended.
             Err(Halt::Stopped) if state.schedule.is_void(index) => state.schedule.end(index, true),
@@ -167,7 +190,7 @@ impl<'a> Testing<'a> {
         }
     }
 
-    /// Collects after a test that may be the last one.
+    /// Collects after a test that may be the deciding one.
     fn outputs(
         &self,
         lane: &mut Lane,
@@ -177,15 +200,12 @@ impl<'a> Testing<'a> {
         if self.job.outputs.is_empty() {
             return Ok(None);
         }
-        let last = {
-            let mut state = self.lock();
-            let passed = record.judged.passed();
-            if !passed {
-                state.schedule.end(index, false);
-            }
-            state.schedule.peek().is_none()
+        let decides = {
+            let state = self.lock();
+            let last = self.side_by_side || state.schedule.peek().is_none();
+            state.may_decide(index) && (last || !record.judged.passed())
         };
-        if !last && !self.side_by_side {
+        if !decides {
             return Ok(None);
         }
         let sandbox = &mut *lane.program.sandbox;
