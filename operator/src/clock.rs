@@ -10,10 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+/// What the monotonic clock shows when a process starts. A job may be older than the process, and its waits count from
+/// its creation: that moment must have a place on the clock, or each restart would give the job its whole time again.
+pub const BEFORE_START: Duration = Duration::from_secs(10 * 366 * 86_400);
+
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic time since this process started; all waits are measured on it.
+    /// Monotonic time, [`BEFORE_START`] at the start of this process; all waits are measured on it.
     pub mono: Duration,
     /// The API server's clock, as well as it is known; all time stamps are of it.
     pub wall: Timestamp,
@@ -26,7 +30,7 @@ impl Now {
         before(self.wall, age)
     }
 
-    /// When the API server's clock reaches `moment`, on the monotonic clock; zero for one before the start.
+    /// When the API server's clock reaches `moment`, on the monotonic clock; zero for one before the clock's zero.
     #[must_use]
     pub fn mono_at(&self, moment: Timestamp) -> Duration {
         let ahead = moment.duration_since(self.wall);
@@ -82,16 +86,16 @@ impl Clock {
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Now {
-        let mono = self.start.elapsed();
+        let elapsed = self.start.elapsed();
         let origin = match self.server_origin.load(Ordering::Relaxed) {
             UNSEEN => self.own_origin,
             origin => origin,
         };
         let micros = origin
             .saturating_mul(1_000)
-            .saturating_add(i64::try_from(mono.as_micros()).unwrap_or(i64::MAX));
+            .saturating_add(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX));
         Now {
-            mono,
+            mono: BEFORE_START + elapsed,
             wall: Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
         }
     }
@@ -159,6 +163,13 @@ mod tests {
         assert!((0..=5).contains(&drift), "{drift}");
         clock.observe("no date at all");
         assert!(clock.now().wall.as_second() - 784_111_777 <= 5);
+    }
+
+    #[test]
+    fn a_moment_long_before_the_process_has_its_place_on_the_monotonic_clock() {
+        let now = Clock::new().now();
+        let week = Duration::from_secs(7 * 86_400);
+        assert_eq!(now.mono_at(now.before(week)) + week, now.mono);
     }
 
     #[test]

@@ -206,15 +206,30 @@ pub fn recorded(status: &EvalJobStatus) -> Recorded {
             .condition(type_)
             .is_some_and(|condition| condition.reason == reason.as_str())
     };
+    let attempt = number(status.attempt);
+    let changed = status
+        .condition(ConditionType::Finished)
+        .map(|condition| condition.last_transition_time.0);
     Recorded {
-        attempt: number(status.attempt),
+        attempt,
         infra_failures: number(status.infrastructure_failures),
         running: because(ConditionType::Finished, Reason::Running),
         suspended: because(ConditionType::Admitted, Reason::Suspended),
         fields_lost: because(ConditionType::Admitted, Reason::FieldsLost),
+        advice: advice(status),
         queued: status.queued_time.as_ref().map(|time| time.0),
+        retried: changed.filter(|_| attempt > 1),
         dispatched: status.dispatched_time.as_ref().map(|time| time.0),
     }
+}
+
+/// Why a job that waits is not admitted, where that may change without it.
+fn advice(status: &EvalJobStatus) -> Option<(Reason, String)> {
+    let admitted = status.condition(ConditionType::Admitted)?;
+    let reason = [Reason::NoCapableNode, Reason::CrdOutdated]
+        .into_iter()
+        .find(|reason| admitted.reason == reason.as_str())?;
+    Some((reason, admitted.message.clone()))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
-use crate::clock::Clock;
+use crate::clock::{BEFORE_START, Clock};
 use crate::decide::Figures;
 
 /// The engine ticks once a second at least; silence for this long means that it hangs.
@@ -220,7 +220,8 @@ impl Health {
     }
 
     fn millis(&self) -> u64 {
-        u64::try_from(self.clock.now().mono.as_millis()).unwrap_or(u64::MAX)
+        let running = self.clock.now().mono.saturating_sub(BEFORE_START);
+        u64::try_from(running.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

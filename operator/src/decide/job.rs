@@ -69,8 +69,12 @@ pub struct Recorded {
     pub suspended: bool,
     /// Reason of `Admitted` is `FieldsLost`.
     pub fields_lost: bool,
+    /// `Admitted` is False with `NoCapableNode` or `CrdOutdated`, and says this.
+    pub advice: Option<(Reason, String)>,
     /// `status.queuedTime`.
     pub queued: Option<Timestamp>,
+    /// Since when a further attempt waits, which has the whole of `maxQueueSeconds` again: when `Finished` last changed.
+    pub retried: Option<Timestamp>,
     /// `status.dispatchedTime`: the attempt was sent.
     pub dispatched: Option<Timestamp>,
 }
@@ -154,7 +158,7 @@ pub(super) struct Job {
     pub(super) desk: Desk,
     /// The run whose result is in the next verdict or reservation: acknowledged when that is stored.
     pub(super) owed: Option<(NodeName, RunId)>,
-    /// The last advice written: why it is not admitted.
+    /// The advice that stands in the status: why it is not admitted.
     pub(super) advice: Option<(Reason, String)>,
     /// The watch says it is finished or gone.
     pub(super) deleted: bool,
@@ -178,8 +182,10 @@ impl Job {
             started: None,
             recorded: recorded.attempt,
         };
-        let base = now.mono_at(base);
+        let queue_base = now.mono_at(recorded.retried.unwrap_or(base));
+        let active_base = now.mono_at(base);
         let used = recorded.dispatched.is_some();
+        let advice = recorded.advice.clone();
         Self {
             spec: Some(std::mem::take(&mut facts.spec)),
             facts,
@@ -188,11 +194,11 @@ impl Job {
             ledger,
             used,
             forgiven: false,
-            queue_base: base,
-            active_base: base,
+            queue_base,
+            active_base,
             desk: Desk::default(),
             owed: None,
-            advice: None,
+            advice,
             deleted: false,
             whole: false,
             stale: false,

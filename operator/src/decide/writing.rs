@@ -73,6 +73,12 @@ pub enum ReadBack {
 impl Decider {
     /// Writes a status as soon as the one before it was answered. A verdict is never replaced.
     pub(super) fn want(&mut self, uid: &Uid, kind: WriteKind, status: EvalJobStatus) {
+        // Any other status takes the place of the advice that stands there.
+        if kind != WriteKind::Advice
+            && let Some(job) = self.job_mut(uid)
+        {
+            job.advice = None;
+        }
         let draft = Draft {
             kind,
             status: Arc::new(status),

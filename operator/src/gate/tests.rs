@@ -131,6 +131,18 @@ fn what_this_process_writes_is_what_the_next_one_reads() {
         (retrying.attempt, retrying.infra_failures, retrying.running),
         (3, 2, false)
     );
+    let created = Ledger {
+        queued: Some(Timestamp::from_second(10).unwrap()),
+        ..next
+    };
+    let retrying = recorded(&status::waiting(&created, Reason::Retrying, "why", now));
+    assert_eq!(
+        (retrying.queued, retrying.retried),
+        (created.queued, Some(now)),
+        "its wait began with the retry, its life did not"
+    );
+    let first = recorded(&status::queued(&never_sent, now));
+    assert_eq!(first.retried, None, "its wait began when it was created");
 }
 
 #[test]

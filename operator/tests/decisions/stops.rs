@@ -241,3 +241,65 @@ fn a_finished_job_is_not_run_again_however_late_the_watch_is() {
     world.settle();
     assert_eq!(world.writes_of(&uid), ["Final"]);
 }
+
+#[test]
+fn a_retry_has_its_whole_time_in_the_queue_whoever_leads() {
+    let mut world = running_world();
+    let uid = started(&mut world);
+    world.change(&uid, |facts| facts.max_queue = Duration::from_secs(60));
+    world.wait(Duration::from_secs(100));
+    world.agents_dial(false);
+    for agent in 0..3 {
+        world.play(Move::AgentDies(agent));
+    }
+    world.wait(Duration::from_secs(30));
+    assert_eq!(reason(&world, &uid, ConditionType::Finished), "Retrying");
+    restart(&mut world);
+    world.wait(Duration::from_secs(40));
+    assert_eq!(
+        world.status_of(&uid).verdict,
+        None,
+        "it waits since its first attempt was lost, not since it was created"
+    );
+    world.wait(Duration::from_secs(60));
+    verdict(&world, &uid, "DeadlineExceeded", Some(2), Some(1));
+    assert_eq!(
+        reason(&world, &uid, ConditionType::Admitted),
+        "QueueTimeout"
+    );
+}
+
+#[test]
+fn why_a_job_waits_is_said_again_after_it_was_held_back() {
+    let mut world = World::new();
+    world.agents_dial(false);
+    let uid = world.create();
+    world.play(Move::OperatorStarts);
+    world.wait(Duration::from_secs(60));
+    let admitted = |world: &World| reason(world, &uid, ConditionType::Admitted);
+    assert_eq!(admitted(&world), "NoCapableNode");
+    world.change(&uid, |facts| facts.suspend = true);
+    world.settle();
+    assert_eq!(admitted(&world), "Suspended");
+    world.change(&uid, |facts| facts.suspend = false);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(admitted(&world), "NoCapableNode");
+}
+
+#[test]
+fn what_an_earlier_operator_said_is_taken_back_when_a_node_could_run_it() {
+    let mut world = World::new();
+    world.agents_dial(false);
+    let uid = world.create();
+    world.play(Move::OperatorStarts);
+    world.wait(Duration::from_secs(60));
+    world.play(Move::OperatorDies);
+    world.agents_dial(true);
+    let filler: Vec<_> = (0..30).map(|_| world.create()).collect();
+    world.change(&uid, |facts| facts.priority = -1);
+    world.play(Move::OperatorStarts);
+    world.settle();
+    world.wait(Duration::from_secs(60));
+    assert!(world.held(&uid).is_empty() && !world.held(&filler[0]).is_empty());
+    assert_eq!(reason(&world, &uid, ConditionType::Admitted), "Admitted");
+}
