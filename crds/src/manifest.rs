@@ -14,6 +14,8 @@ use crate::inputs::{self, Inputs};
 use crate::spec::{EvalJob, EvalJobSpec};
 
 const API_VERSION: &str = "evaljob.dev/v1alpha1";
+/// All texts of one file, those that aliases repeat included.
+const MANIFEST_BYTES: usize = 1 << 30;
 
 /// An EvalJob with its place in the files.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ pub fn parse<'a>(
     let mut errors = Vec::new();
     let mut number = 0;
     for text in texts {
-        let values: Vec<Value> = match serde_saphyr::from_multiple(text) {
+        let values: Vec<Value> = match serde_saphyr::from_multiple_with_options(text, options()) {
             Ok(values) => values,
             Err(error) => {
                 errors.push(DocumentError {
@@ -110,6 +112,18 @@ pub fn parse<'a>(
         Ok(documents)
     } else {
         Err(errors)
+    }
+}
+
+/// A batch may have as many documents as its file holds; what is bounded is how far an alias may multiply it.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_documents: usize::MAX,
+            max_events: usize::MAX,
+            max_nodes: usize::MAX,
+            max_total_scalar_bytes: MANIFEST_BYTES,
+        },
     }
 }
 
@@ -194,6 +208,7 @@ fn job_of(mut value: Value, schema: &Value) -> Result<EvalJob, Vec<FieldError>> 
     if !report.errors.is_empty() {
         return Err(report.errors);
     }
+    drop_nulls(&mut value);
     let job: EvalJob = serde_json::from_value(value)
         .map_err(|error| whole(&format!("cannot be read as an EvalJob: {error}")))?;
     let found = crate::validate(&job.spec);
@@ -201,6 +216,18 @@ fn job_of(mut value: Value, schema: &Value) -> Result<EvalJob, Vec<FieldError>> 
         Ok(job)
     } else {
         Err(found)
+    }
+}
+
+/// A field without a value is an absent one, as the API server has it.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 

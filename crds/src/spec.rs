@@ -95,7 +95,7 @@ pub struct EvalJobSpec {
     #[schemars(length(max = bounds::ENV), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Vec<EnvVar>,
 
-    /// Directory in which steps, tests and the single run start; absolute. Default: /work.
+    /// Directory in which tests and the single run start; absolute. Steps start in /work and may make it. Default: /work.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = bounds::PATH))]
     pub working_dir: Option<String>,

@@ -54,3 +54,34 @@ fn an_unknown_kind_and_broken_yaml_are_errors_of_their_document() {
     assert!(errors[0].to_string().contains("Pod"), "{}", errors[0]);
     manifest::parse(["a: [\n"]).unwrap_err();
 }
+
+#[test]
+fn a_batch_may_have_thousands_of_documents_and_many_tests() {
+    let tests: String = (0..40)
+        .map(|test| format!("  - {{name: '{test}', stdin: 'x', expectedStdout: 'y'}}\n"))
+        .collect();
+    let one = format!(
+        "apiVersion: evaljob.dev/v1alpha1\nkind: EvalJob\nmetadata: {{generateName: a-}}\nspec:\n  command: [cat]\n  tests:\n{tests}"
+    );
+    let all = vec![one; 1_100].join("---\n");
+    assert_eq!(manifest::parse([all.as_str()]).unwrap().jobs.len(), 1_100);
+}
+
+#[test]
+fn what_aliases_multiply_is_refused() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let below = vec![format!("*a{}", level - 1); 10].join(", ");
+        text += &format!("a{level}: &a{level} [{below}]\n");
+    }
+    manifest::parse([text.as_str()]).unwrap_err();
+}
+
+#[test]
+fn a_field_without_a_value_is_an_absent_one() {
+    let text = "apiVersion: evaljob.dev/v1alpha1\nkind: EvalJob\nmetadata: {name: a, labels: }\nspec:\n  command: [cat]\n  files:\n  args:\n  limits:\n  tests:\n  - {name: '1', args: , stdin: }\n";
+    let documents = manifest::parse([text]).unwrap();
+    let spec = &documents.jobs[0].job.spec;
+    assert!(spec.files.is_empty() && spec.args.is_empty());
+    assert_eq!(spec.tests.len(), 1);
+}

@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 .with_writer(std::io::stderr)
                 .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("warn")))
                 .init();
-            Ok(run::run(&options)?)
+            Ok(run::run(&options))
         }
         Subcommands::Doctor(options) => Ok(doctor::run(&options)?),
     }

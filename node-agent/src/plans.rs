@@ -100,11 +100,12 @@ pub fn memory(job: &Job) -> u64 {
     job.needs().memory
 }
 
-/// The plan of a step. Steps always run under the default profile.
+/// The plan of a step. Steps always run in /work, where they may make the job's workingDir, and under the default profile.
 pub fn step(job: &Job, step: &Step) -> RunPlan {
     RunPlan {
         kind: RunKind::Step,
         argv: step.argv.clone(),
+        working_dir: WORK.to_owned(),
         limits: limits(&step.limits),
         profile: SeccompProfile::Default,
         ..run(job)

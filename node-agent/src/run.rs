@@ -134,14 +134,32 @@ pub enum RunError {
     Slot(#[source] io::Error),
 }
 
-/// Exit code of an invalid manifest.
-const INVALID: u8 = 2;
+impl RunError {
+    /// 1 would say that a program failed.
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Read { .. } => INVALID,
+            Self::Write(_) | Self::Encode(_) | Self::Slot(_) => NOT_PROGRAM,
+        }
+    }
+}
 
-/// Runs everything; the exit code is the one of api.md.
-///
-/// # Errors
-/// [`RunError`]; what is wrong with a manifest is printed and gives exit code 2.
-pub fn run(options: &Options) -> Result<ExitCode, RunError> {
+/// Exit code of an invalid manifest, or of one that cannot be read.
+const INVALID: u8 = 2;
+/// Exit code of an end that is no program's fault.
+const NOT_PROGRAM: u8 = 3;
+
+/// Runs everything; the exit code is the one of api.md. What is wrong with a manifest or with this machine is printed.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    judge(options).unwrap_or_else(|error| {
+        let cause = std::error::Error::source(&error);
+        complain(&cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")));
+        ExitCode::from(error.exit_code())
+    })
+}
+
+fn judge(options: &Options) -> Result<ExitCode, RunError> {
     let texts = options
         .files
         .iter()
@@ -156,6 +174,12 @@ pub fn run(options: &Options) -> Result<ExitCode, RunError> {
             return Ok(ExitCode::from(INVALID));
         }
     };
+    if documents.jobs.is_empty() {
+        complain(
+            "no document is an EvalJob (hint: apiVersion: evaljob.dev/v1alpha1, kind: EvalJob)",
+        );
+        return Ok(ExitCode::from(INVALID));
+    }
     let jobs = match prepare(&documents) {
         Ok(jobs) => jobs,
         Err(errors) => {
@@ -369,7 +393,7 @@ fn exit_code(statuses: &[EvalJobStatus]) -> ExitCode {
             |status| match status.verdict().map(evaljob_crds::Verdict::class) {
                 Some(VerdictClass::Success) => 0,
                 Some(VerdictClass::Program) => 1,
-                Some(VerdictClass::NotProgram) | None => 3,
+                Some(VerdictClass::NotProgram) | None => NOT_PROGRAM,
             },
         )
         .max();
@@ -382,4 +406,23 @@ fn exit_code(statuses: &[EvalJobStatus]) -> ExitCode {
 )]
 fn complain(message: &str) {
     eprintln!("error: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_programs_end_never_has_a_programs_exit_code() {
+        let read = read(&PathBuf::from("/nowhere/job.yaml")).unwrap_err();
+        assert_eq!(read.exit_code(), INVALID);
+        let broken = || io::Error::from(io::ErrorKind::StorageFull);
+        for error in [
+            RunError::Write(broken()),
+            RunError::Slot(broken()),
+            RunError::Encode(String::new()),
+        ] {
+            assert_eq!(error.exit_code(), NOT_PROGRAM);
+        }
+    }
 }
