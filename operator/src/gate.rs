@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use evaljob_crds::inputs::{self, Inputs};
 
-use evaljob_crds::spec::Test;
+use evaljob_crds::spec::{File, Test};
 use evaljob_crds::{
     ConditionType, EvalJobSpec, EvalJobStatus, FieldError, Reason, active_deadline,
     infra_retry_limit, job, max_queue, validate,
@@ -124,12 +124,21 @@ pub fn facts(live: LiveJob, cluster_max: Duration) -> Option<JobFacts> {
     })
 }
 
-/// Digest of a spec without what may change in it; compared within one process only.
+/// Digest of a spec without what may change in it, the order of lists that mean the same in any included; compared
+/// within one process only.
 fn digest(mut spec: EvalJobSpec) -> u64 {
     spec.suspend = None;
     spec.cancel = None;
     spec.ttl_seconds_after_finished = None;
     spec.node_selector.clear();
+    spec.env.sort_by(|a, b| a.name.cmp(&b.name));
+    spec.volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    let by_path = |a: &File, b: &File| a.path.cmp(&b.path);
+    spec.files.sort_by(by_path);
+    let checker = spec.checker.as_mut();
+    if let Some(program) = checker.and_then(|checker| checker.program.as_mut()) {
+        program.files.sort_by(by_path);
+    }
     let mut hasher = DefaultHasher::new();
     hasher.write(&serde_json::to_vec(&spec).unwrap_or_default());
     hasher.finish()

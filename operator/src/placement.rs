@@ -234,7 +234,7 @@ impl Obstacles {
         }
         part(
             self.rootfs,
-            "have no default root file system (hint: set spec.image)",
+            "have no default root file system (hint: set agent.toolbox or agent.rootfs of the chart)",
         );
         if let Some((count, name)) = &self.directory {
             part(

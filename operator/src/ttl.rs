@@ -132,9 +132,12 @@ impl Keeper {
             tokio::select! {
                 note = notes.recv() => match note {
                     Some(Note::Finished(uid, key, ttl)) => {
-                        shelf.add(Kept { uid, key, ended: now.wall, due: self.clock.now().mono.saturating_add(ttl) });
+                        let now = self.clock.now();
+                        shelf.add(Kept { uid, key, ended: now.wall, due: now.mono.saturating_add(ttl) });
                     }
                     Some(Note::Lost(uid, key)) => {
+                        // Not the time at which the wait for this began: it may have been long.
+                        let now = self.clock.now();
                         self.look(Kept { uid, key, ended: now.wall, due: now.mono }, false, &permits, &done);
                     }
                     None => return,

@@ -12,8 +12,13 @@ const MUTABLE: [&str; 4] = [
     "nodeSelector",
 ];
 
-/// Lists that the API server compares as maps, but whose order is part of what is judged.
-const ORDERED: [&str; 2] = ["steps", "tests"];
+/// Lists that the API server compares as maps, but whose order is part of what is judged; below spec, with what they are
+/// in where that may be absent.
+const ORDERED: [&[&str]; 3] = [
+    &["steps"],
+    &["tests"],
+    &["checker", "checker.program", "checker.program.steps"],
+];
 
 /// The API server takes the spec of a write of the status, and the status of a write of the spec, from what is stored
 /// (Kubernetes documentation, Custom Resources, Status subresource): where the status differs, the spec cannot. Nearly
@@ -28,9 +33,7 @@ pub(super) fn rules(fields: &[(String, bool)]) -> Vec<Rule> {
         .map(|(name, required)| unchanged(name, *required))
         .collect::<Vec<_>>()
         .join(" && ");
-    let orders = ORDERED
-        .map(|name| format!("(!has(self.spec.{name}) || {})", same_order(name)))
-        .join(" && ");
+    let orders = ORDERED.map(same_order).join(" && ");
     let cancel_stays =
         "(has(self.spec.cancel) || !has(oldSelf.spec.cancel) || !oldSelf.spec.cancel)";
     let selector = format!(
@@ -42,7 +45,7 @@ pub(super) fn rules(fields: &[(String, bool)]) -> Vec<Rule> {
             "spec-immutable",
             &[""],
             format!(
-                "{STATUS_WRITE} || self.spec == oldSelf.spec && {orders} || {each} && {cancel_stays} && {selector}"
+                "{STATUS_WRITE} || (self.spec == oldSelf.spec || {each} && {cancel_stays} && {selector}) && {orders}"
             ),
             "is immutable but for suspend, cancel (never taken back), ttlSecondsAfterFinished, and nodeSelector while suspended and never dispatched (hint: delete the job or create another one)",
         )
@@ -56,19 +59,22 @@ pub(super) fn rules(fields: &[(String, bool)]) -> Vec<Rule> {
     ]
 }
 
-/// Neither added, removed, changed nor, where it matters, put in another order.
+/// Neither added, removed nor changed.
 fn unchanged(name: &str, required: bool) -> String {
     let (new, old) = (format!("self.spec.{name}"), format!("oldSelf.spec.{name}"));
-    let mut equal = format!("{new} == {old}");
-    if ORDERED.contains(&name) {
-        equal = format!("{equal} && {}", same_order(name));
-    }
+    let equal = format!("{new} == {old}");
     if required {
         return format!("({equal})");
     }
     format!("(has({new}) ? has({old}) && ({equal}) : !has({old}))")
 }
 
-fn same_order(name: &str) -> String {
-    format!("self.spec.{name}.map(i, i.name) == oldSelf.spec.{name}.map(i, i.name)")
+/// Of lists that are equal as maps.
+fn same_order(path: &[&str]) -> String {
+    let absent: String = path
+        .iter()
+        .map(|place| format!("!has(self.spec.{place}) || "))
+        .collect();
+    let list = path.last().copied().unwrap_or_default();
+    format!("({absent}self.spec.{list}.map(i, i.name) == oldSelf.spec.{list}.map(i, i.name))")
 }

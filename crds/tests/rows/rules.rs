@@ -248,6 +248,12 @@ fn sizes() -> Vec<Row> {
     ]
 }
 
+/// A job whose checker has steps of these names.
+fn checker_with_steps(names: [&str; 2]) -> Value {
+    let steps = names.map(|name| json!({"name": name, "command": ["a"]}));
+    json!({"checker": {"type": "Program", "program": {"command": ["c"], "steps": steps}}})
+}
+
 /// Rules about changes, of the spec and of the status.
 fn changes() -> Vec<Row> {
     vec![
@@ -275,6 +281,12 @@ fn changes() -> Vec<Row> {
             object(
                 json!({"steps": [{"name": "2", "command": ["b"]}, {"name": "1", "command": ["a"]}]}),
             ),
+        ),
+        change(
+            "spec-immutable",
+            object(checker_with_steps(["1", "2"])),
+            object(checker_with_steps(["1", "2"])),
+            object(checker_with_steps(["2", "1"])),
         ),
         Row {
             rule: "spec-immutable",

@@ -41,7 +41,7 @@ async fn an_agent_in_an_empty_image_finds_the_operator_by_name_and_takes_no_job_
         let full = format!("{NAME}.cluster.local");
         ensure!(asked.contains(&full), "asked for {asked:?}");
         let spec = json!({"command": ["true"]});
-        let why = "2 have no default root file system (hint: set spec.image";
+        let why = "2 have no default root file system (hint: set agent.toolbox";
         not_placed(&case, "imageless", spec, why).await
     };
     if let Err(error) = seen.await {

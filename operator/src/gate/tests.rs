@@ -153,3 +153,24 @@ fn a_status_that_cannot_be_read_records_nothing() {
     );
     assert_eq!(recorded(&lenient_status(&Value::Null)), Recorded::default());
 }
+
+#[test]
+fn an_order_that_means_nothing_makes_no_other_job_and_one_that_does_makes_one() {
+    let spec = |env: [&str; 2], files: [&str; 2], steps: [&str; 2]| {
+        let named = |name: &str| json!({"name": name, "value": "x"});
+        let file = |path: &str| json!({"path": path, "content": "x"});
+        let step = |name: &str| json!({"name": name, "command": ["a"]});
+        let digest = |spec| read(spec).digest;
+        digest(json!({
+            "command": ["true"],
+            "env": env.map(named),
+            "files": files.map(file),
+            "checker": {"type": "Program", "program": {
+                "command": ["c"], "files": files.map(file), "steps": steps.map(step),
+            }},
+        }))
+    };
+    let one = spec(["A", "B"], ["a", "b"], ["1", "2"]);
+    assert_eq!(one, spec(["B", "A"], ["b", "a"], ["1", "2"]));
+    assert_ne!(one, spec(["A", "B"], ["a", "b"], ["2", "1"]));
+}

@@ -173,7 +173,7 @@ fn what_a_node_will_never_have_is_named_with_the_way_out() {
             }],
             "1 cannot enforce Landlock",
         ),
-        ("rootfs", job(), vec![imageless("n")], "set spec.image"),
+        ("rootfs", job(), vec![imageless("n")], "set agent.toolbox"),
         (
             "directory",
             mounting,
