@@ -115,7 +115,8 @@ pub fn parse<'a>(
     }
 }
 
-/// A batch may have as many documents as its file holds; what is bounded is how far an alias may multiply it.
+/// A batch may have as many documents, and as many aliases, as its file holds; what is bounded is how far aliases may
+/// multiply it (the library's `alias_limits`: a million events).
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -123,6 +124,9 @@ fn options() -> serde_saphyr::Options {
             max_events: usize::MAX,
             max_nodes: usize::MAX,
             max_total_scalar_bytes: MANIFEST_BYTES,
+            max_aliases: usize::MAX,
+            max_anchors: usize::MAX,
+            enforce_alias_anchor_ratio: false,
         },
     }
 }

@@ -68,6 +68,19 @@ fn a_batch_may_have_thousands_of_documents_and_many_tests() {
 }
 
 #[test]
+fn one_anchor_may_serve_every_test() {
+    let tests = "  - {name: '@', stdin: *input}\n";
+    let tests: String = (0..300)
+        .map(|test| tests.replace('@', &test.to_string()))
+        .collect();
+    let text = format!(
+        "apiVersion: evaljob.dev/v1alpha1\nkind: EvalJob\nmetadata: {{name: a}}\nspec:\n  command: [&input cat]\n  tests:\n{tests}"
+    );
+    let documents = manifest::parse([text.as_str()]).unwrap();
+    assert_eq!(documents.jobs[0].job.spec.tests.len(), 300);
+}
+
+#[test]
 fn what_aliases_multiply_is_refused() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {

@@ -46,9 +46,7 @@ fn stored(uid: &str, status: &Value) -> Response<Body> {
 
 #[tokio::test]
 async fn a_short_job_is_one_patch_and_its_ack_comes_after_the_answer() {
-    let mut scene = Scene::begin().await;
-    let run = scene.run("u1").await;
-    scene.done(&run).await;
+    let (mut scene, run) = Scene::judged().await;
     let (status, respond) = scene.patch("u1").await;
     assert_eq!(status["verdict"], "Completed");
     assert_eq!(status["attempt"], 1);
@@ -103,9 +101,7 @@ async fn a_refusal_is_looked_into_once_and_a_verdict_that_stands_is_left_alone()
         ("gone", refusal(404, "not found")),
     ];
     for (row, found) in rows {
-        let mut scene = Scene::begin().await;
-        let run = scene.run("u1").await;
-        scene.done(&run).await;
+        let (mut scene, run) = Scene::judged().await;
         let (_, respond) = scene.patch("u1").await;
         respond.send_response(refusal(422, "the first verdict is final"));
         scene.read(found).await;
@@ -117,9 +113,7 @@ async fn a_refusal_is_looked_into_once_and_a_verdict_that_stands_is_left_alone()
 
 #[tokio::test]
 async fn a_status_that_is_refused_for_good_becomes_an_infrastructure_error_in_the_servers_words() {
-    let mut scene = Scene::begin().await;
-    let run = scene.run("u1").await;
-    scene.done(&run).await;
+    let (mut scene, run) = Scene::judged().await;
     let (_, respond) = scene.patch("u1").await;
     respond.send_response(refusal(422, "status.newField: unknown"));
     scene.read(stored("u1", &json!({"conditions": []}))).await;
@@ -148,9 +142,7 @@ async fn a_status_that_is_too_large_is_tried_again_without_its_texts() {
         (422, "request is too large"),
     ];
     for (code, words) in rows {
-        let mut scene = Scene::begin().await;
-        let run = scene.run("u1").await;
-        scene.done(&run).await;
+        let (mut scene, run) = Scene::judged().await;
         let (status, respond) = scene.patch("u1").await;
         assert_eq!(status["run"]["stdout"]["text"], "hello");
         respond.send_response(refusal(code, words));
@@ -170,9 +162,7 @@ async fn a_status_that_is_too_large_is_tried_again_without_its_texts() {
 #[tokio::test]
 async fn an_answer_that_decides_nothing_is_followed_by_the_same_patch() {
     for code in [429, 500, 503, 409, 403] {
-        let mut scene = Scene::begin().await;
-        let run = scene.run("u1").await;
-        scene.done(&run).await;
+        let (mut scene, run) = Scene::judged().await;
         let (first, respond) = scene.patch("u1").await;
         respond.send_response(refusal(code, "try again"));
         let (second, respond) = scene.patch("u1").await;
@@ -185,9 +175,7 @@ async fn an_answer_that_decides_nothing_is_followed_by_the_same_patch() {
 
 #[tokio::test]
 async fn a_job_that_is_gone_needs_no_second_look() {
-    let mut scene = Scene::begin().await;
-    let run = scene.run("u1").await;
-    scene.done(&run).await;
+    let (mut scene, run) = Scene::judged().await;
     let (_, respond) = scene.patch("u1").await;
     respond.send_response(refusal(404, "not found"));
     scene.acknowledged(&run).await;

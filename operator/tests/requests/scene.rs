@@ -137,6 +137,14 @@ impl Scene {
         scene
     }
 
+    /// A job `u1` whose run is done.
+    pub(crate) async fn judged() -> (Self, RunId) {
+        let mut scene = Self::begin().await;
+        let run = scene.run("u1").await;
+        scene.done(&run).await;
+        (scene, run)
+    }
+
     pub(crate) async fn tell(&self, event: Event) {
         self.events.send(event).await.unwrap();
     }

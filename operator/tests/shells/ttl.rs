@@ -39,12 +39,15 @@ fn page(items: &[Value], token: &str) -> Value {
     json!({"apiVersion": "evaljob.dev/v1alpha1", "kind": "EvalJobList", "metadata": {"continue": token}, "items": items})
 }
 
-fn note(ttl: u64) -> Note {
-    let key = JobKey {
+fn key() -> JobKey {
+    JobKey {
         namespace: "n".into(),
         name: "j".into(),
-    };
-    Note::Finished(Uid::from("u"), key, Duration::from_secs(ttl))
+    }
+}
+
+fn note(ttl: u64) -> Note {
+    Note::Finished(Uid::from("u"), key(), Duration::from_secs(ttl))
 }
 
 const LONG_AGO: &str = "2020-01-01T00:00:10.000000Z";
@@ -110,4 +113,20 @@ async fn another_job_of_the_name_and_a_live_one_are_left_alone() {
     notes.send(note(0)).unwrap();
     api.expect("GET", JOB).await.refuse(404, "not found");
     assert!(api.is_quiet(), "nothing was deleted");
+}
+
+#[tokio::test]
+async fn a_verdict_that_names_no_end_counts_from_when_it_was_heard_of() {
+    let (notes, mut api, _) = start(10);
+    api.expect("GET", LIST).await.ok(&page(&[], ""));
+    // The keeper waits for longer than the job is to be kept.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    notes.send(Note::Lost(Uid::from("u"), key())).unwrap();
+    let mut found = finished("u", "8", Some(2), LONG_AGO);
+    found["status"] = json!({"verdict": "Accepted"});
+    api.expect("GET", JOB).await.ok(&found);
+    // Read again when its time is over, and only then deleted.
+    api.expect("GET", JOB).await.ok(&found);
+    let delete = api.expect("DELETE", &format!("{JOB}?")).await;
+    delete.ok(&json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}));
 }

@@ -46,9 +46,14 @@ pub(crate) fn print(figures: &Figures) {
     println!("Jobs that run `true`, through the cluster");
     println!("machine: {}", figures.machine);
     println!(
-        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then {} Jobs of Kubernetes, then the ceiling client (one create, one status write a job, no operator); ratios are of one round each, their median counts",
+        "method:  etcd, API server, operator, agent, kubelet and client share the machine; {} rounds of {jobs} jobs through host processes, then through Pods, then {} Jobs of Kubernetes, then the ceiling client (one create, one status write a job, no operator); ratios are of one round each, their median counts; controllers at {} requests/s",
         figures.rounds.len(),
-        figures.batch_jobs
+        figures.batch_jobs,
+        if figures.default_rates {
+            "their default of 20"
+        } else {
+            "500"
+        },
     );
     println!();
     println!("{:<44} {:>12}  {:<25} bar", "", "measured", "beside");
